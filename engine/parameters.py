@@ -1,0 +1,79 @@
+"""How a parameter is declared: default, range, unit, meaning and search range, once.
+
+Validation, the command line's parameter list, the documents, the optimizer's space and the record that compiled code
+reads are all made from these declarations.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, ClassVar, Literal, get_args, get_origin
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import InputError, one_sentence
+
+
+def parameter(
+    default: Any,
+    meaning: str,
+    *,
+    unit: str = "",
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    search: tuple[float, float] | tuple[bool, bool] | None = None,
+    log: bool = False,
+) -> Any:
+    """Declare one parameter. `search` is the optimizer's default range (None: not searched), `log` its scale."""
+    extra: dict[str, Any] = {"unit": unit, "search": list(search) if search else None, "log": log}
+    return Field(default, description=meaning, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=extra)
+
+
+class Parameters(BaseModel):
+    """A frozen, validated set of parameters that can be copied into one record for compiled code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    # Strings become integer codes in the record, in the order of the field's Literal.
+    _record_dtype: ClassVar[np.dtype | None] = None
+
+    def __init__(self, **values: Any) -> None:
+        unknown = [name for name in values if name not in type(self).model_fields]
+        if unknown:
+            close = difflib.get_close_matches(unknown[0], list(type(self).model_fields), n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise InputError(f"{unknown[0]} is not a setting of {type(self).__name__}{hint}")
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(one_sentence(error)) from None
+
+    def replace(self, **changes: Any) -> Any:
+        """A validated copy with some parameters changed."""
+        return type(self)(**{**self.model_dump(), **changes})
+
+    @classmethod
+    def dtype(cls) -> np.dtype:
+        """The record type: float64 for floats, int64 for integers, switches and codes of words."""
+        if cls.__dict__.get("_record_dtype") is None:
+            fields = []
+            for name, field in cls.model_fields.items():
+                kind = field.annotation
+                whole = kind in (int, bool) or get_origin(kind) is Literal
+                fields.append((name, np.int64 if whole else np.float64))
+            cls._record_dtype = np.dtype(fields, align=True)
+        assert cls._record_dtype is not None
+        return cls._record_dtype
+
+    def record(self) -> np.ndarray:
+        """A one-row record array that compiled code reads; words become their position in the field's Literal."""
+        row = np.zeros(1, self.dtype())
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if get_origin(field.annotation) is Literal:
+                value = get_args(field.annotation).index(value)
+            row[name] = np.nan if value is None else value
+        return row

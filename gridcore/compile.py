@@ -1,0 +1,95 @@
+"""One decorator for every compiled function, and one cache folder that can never serve stale code.
+
+numba keeps a compiled caller when a function it calls changes in another file, and leaves the mode flags out of
+its cache key. So the cache lives in a folder whose name is a hash of every kernel source, of the numba and numpy
+versions, of the processor and of the mode flags: any change starts an empty folder, no change compiles nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+from numba import config, njit
+
+_ROOT = Path(__file__).resolve().parent.parent
+_KERNEL_PACKAGES = ("gridcore", "engine")
+_KEEP_DAYS = 30
+_WARM_MARK = "compiled"
+
+
+def sources_digest(root: Path = _ROOT) -> str:
+    """Hash of every kernel source below `root`, of the tool versions, of the processor and of the mode flags."""
+    digest = hashlib.sha256()
+    flags = (config.DISABLE_JIT, config.BOUNDSCHECK, config.OPT, config.DEBUG_INFO_DEFAULT)
+    target = (numba.__version__, llvmlite.__version__, np.__version__, config.CPU_NAME, config.CPU_FEATURES)
+    digest.update(repr((flags, target)).encode())
+    for package in _KERNEL_PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _base_folder() -> Path:
+    """Where the compiled kernels live: `GRIDCORE_CACHE_DIR`, else `NUMBA_CACHE_DIR`, else the user's cache."""
+    chosen = os.environ.get("GRIDCORE_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    user_cache = os.environ.get("XDG_CACHE_HOME") or (Path.home() / ".cache")
+    return Path(user_cache) / "gridcore"
+
+
+def _prune(base: Path, keep: Path) -> None:
+    """Remove kernel folders of other versions that nothing has used for a month."""
+    oldest = time.time() - _KEEP_DAYS * 86_400
+    for folder in base.glob("kernels-*"):
+        with contextlib.suppress(OSError):
+            if folder != keep and folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_folder() -> Path:
+    base = _base_folder()
+    folder = base / f"kernels-{sources_digest()}"
+    with contextlib.suppress(OSError):
+        new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        if new:
+            _prune(base, folder)
+    return folder
+
+
+CACHE_FOLDER = _open_folder()
+
+
+def is_warm(what: str) -> bool:
+    """Whether `what` (a strategy's compiled loop) has been compiled into the current cache folder before."""
+    return bool(config.DISABLE_JIT) or (CACHE_FOLDER / f"{what}.{_WARM_MARK}").exists()
+
+
+def mark_warm(what: str) -> None:
+    """Remember that `what` is now in the cache, so that the next start announces nothing."""
+    with contextlib.suppress(OSError):
+        (CACHE_FOLDER / f"{what}.{_WARM_MARK}").touch()
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` with numba: cached on disk, IEEE division (x/0 is inf or NaN), GIL released, no fastmath."""
+    # The cache location is read when the function is decorated; other packages' numba settings stay as they are.
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(CACHE_FOLDER)
+    try:
+        return njit(cache=True, nogil=True, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = before
