@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import llvmlite
 import numba
 import numpy as np
 from numba import config, njit
+from numba import types as nb_types
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KERNEL_PACKAGES = ("gridcore", "engine")
@@ -30,7 +32,7 @@ _WARM_MARK = "compiled"
 def sources_digest(root: Path = _ROOT) -> str:
     """Hash of every kernel source below `root`, of the tool versions, of the processor and of the mode flags."""
     digest = hashlib.sha256()
-    flags = (config.DISABLE_JIT, config.BOUNDSCHECK, config.OPT, config.DEBUG_INFO_DEFAULT)
+    flags = (config.DISABLE_JIT, config.BOUNDSCHECK, config.OPT, config.DEBUGINFO_DEFAULT)
     target = (numba.__version__, llvmlite.__version__, np.__version__, config.CPU_NAME, config.CPU_FEATURES)
     digest.update(repr((flags, target)).encode())
     for package in _KERNEL_PACKAGES:
@@ -84,12 +86,38 @@ def mark_warm(what: str) -> None:
         (CACHE_FOLDER / f"{what}.{_WARM_MARK}").touch()
 
 
+def _once_per_type(dispatcher: Any) -> Any:
+    """Keep numba from compiling a callee again for every constant it is called with: constants count as their type."""
+    if config.DISABLE_JIT:
+        return dispatcher
+    resolve = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return resolve(tuple(nb_types.unliteral(arg) for arg in args), {name: nb_types.unliteral(arg) for name, arg in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` with numba: cached on disk, IEEE division (x/0 is inf or NaN), GIL released, no fastmath."""
     # The cache location is read when the function is decorated; other packages' numba settings stay as they are.
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE_FOLDER)
     try:
-        return njit(cache=True, nogil=True, error_model="numpy")(function)
+        return _once_per_type(njit(cache=True, nogil=True, error_model="numpy")(function))
     finally:
         config.CACHE_DIR = before
+
+
+def kernel_with(template: Callable[..., Any], module: str, cached: bool = True, **functions: Any) -> Any:
+    """Compile a copy of `template` in which the global names in `functions` stand for other compiled functions.
+
+    numba cannot cache a function that is handed another one as an argument; a copy of the template for each of them, under
+    the name of the `module` that asks for it, is cached like any other. Functions of a notebook are not cached.
+    """
+    copy = types.FunctionType(template.__code__, {**template.__globals__, **functions}, template.__name__)
+    copy.__module__ = module
+    copy.__qualname__ = f"{template.__qualname__}"
+    copy.__doc__ = template.__doc__
+    return kernel(copy) if cached else njit(nogil=True, error_model="numpy")(copy)

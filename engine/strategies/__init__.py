@@ -1,0 +1,1 @@
+"""The built-in strategies, one to a file, and the table of their compiled programs."""

@@ -1,0 +1,270 @@
+"""One bar of the exchange for every instrument of a wallet: walk, funding, delisting, marking."""
+
+import numpy as np
+
+from engine.fills import close_lot, settle_when_flat
+from engine.journal import record_event
+from engine.liquidation import liquidate_account
+from engine.matching import begin_walk, high_comes_first, note_path_equity, walk_open, walk_single, walk_to
+from engine.orders import cancel_all_orders, refresh_triggers
+from engine.positions import refresh_side
+from engine.records import DELISTED_LABEL, FUNDING_LABEL, GAP, TRADED
+from engine.valuation import account_equity, gross_notional, is_flat, maintenance
+from gridcore.compile import kernel
+
+# Rows of a bars array.
+OPEN, HIGH, LOW, CLOSE, VOLUME = 0, 1, 2, 3, 4
+
+
+@kernel
+def equity_less_maintenance(account, states, instruments, terms):
+    """Equity less maintenance margin of the whole account at the marks."""
+    total = account_equity(account, states, instruments, terms)
+    for k in range(terms["instruments"]):
+        total -= maintenance(states[k], instruments[k], states[k]["mark"])
+    return total
+
+
+@kernel
+def joint_breach(account, states, instruments, terms, journal, bars, column, traded, field):
+    """Test the account with every traded instrument at one extreme of its bar (`field`); liquidate there. Returns 1 if so.
+
+    Coins fall together, and a walk of one coin at a time would let the others stand still.
+    """
+    count = terms["instruments"]
+    for k in range(count):
+        state = states[k]
+        state["mark_before"] = state["mark"]
+        if traded[k] == 1:
+            state["mark"] = bars[k, field, column[k]]
+    if not is_flat(states, terms) and equity_less_maintenance(account, states, instruments, terms) <= 0.0:
+        liquidate_account(account, states, instruments, terms, journal)
+        return 1
+    for k in range(count):
+        states[k]["mark"] = states[k]["mark_before"]
+    return 0
+
+
+@kernel
+def walk_together(account, states, instruments, terms, journal, bars, column, traded):
+    """One (sub-)bar of several instruments in lockstep by path segment. Returns 1 when a liquidation ended the bar for all.
+
+    `bars` has shape (instruments, 5, columns); instrument k walks column[k] where traded[k] is 1. `traded` is changed: an
+    instrument whose isolated side was liquidated walks no further in this bar.
+    """
+    count = terms["instruments"]
+    if terms["joint_test"] == 1 and terms["isolated"] == 0:
+        if joint_breach(account, states, instruments, terms, journal, bars, column, traded, LOW) == 1:
+            return 1
+        if joint_breach(account, states, instruments, terms, journal, bars, column, traded, HIGH) == 1:
+            return 1
+    for k in range(count):
+        if traded[k] == 1:
+            begin_walk(account, states, instruments, terms, k)
+    for phase in range(4):
+        for k in range(count):
+            if traded[k] == 0:
+                continue
+            i = column[k]
+            volume = bars[k, VOLUME, i]
+            if phase == 0:
+                ended = walk_open(account, states, instruments, terms, journal, k, bars[k, OPEN, i], volume)
+            else:
+                target = bars[k, CLOSE, i]
+                if phase < 3:
+                    high_first = high_comes_first(terms, instruments[k], bars[k, OPEN, i], bars[k, HIGH, i], bars[k, LOW, i])
+                    target = bars[k, HIGH, i] if high_first == (phase == 1) else bars[k, LOW, i]
+                ended = walk_to(account, states, instruments, terms, journal, k, target, volume)
+            if ended == 1:
+                if terms["isolated"] == 0:
+                    return 1
+                traded[k] = 0
+                states[k]["ended"] = 1
+    return 0
+
+
+@kernel
+def settle_funding(account, states, instruments, terms, journal, k, first, last, rates, marks):
+    """Charge the settlements first..last-1 of a bar at its close: longs pay a positive rate, shorts receive it."""
+    state = states[k]
+    multiplier = instruments[k]["multiplier"]
+    for s in range(first, last):
+        state["settlements"] += 1
+        rate = rates[s]
+        if rate == 0.0:
+            continue
+        for side in range(2):
+            if state["lot_count"][side] == 0:
+                continue
+            sign = 1.0 - 2.0 * side
+            qty = state["qty"][side]
+            received = -sign * qty * multiplier * marks[s] * rate
+            account["wallet"] += received
+            if received >= 0.0:
+                account["funding_received"] += received
+            else:
+                account["funding_paid"] -= received
+            state["funding"][side] += received
+            for j in range(state["lot_count"][side]):
+                lot = state["lots"][side, j]
+                lot["funding"] -= received * (lot["qty"] / qty)
+            refresh_side(state, side)
+            record_event(account, state, journal, k, FUNDING_LABEL, side, marks[s], qty, 0.0, 0.0, received, -1)
+
+
+@kernel
+def delist(account, states, instruments, terms, journal, k):
+    """Close what an instrument still holds at its last close, for the taker fee."""
+    state = states[k]
+    instrument = instruments[k]
+    for side in range(2):
+        while state["lot_count"][side] > 0:
+            index = state["lot_count"][side] - 1
+            qty = state["lots"][side, index]["qty"]
+            price = state["mark"]
+            fee = price * qty * instrument["multiplier"] * terms["fee_taker"]
+            account["turnover"] += price * qty * instrument["multiplier"]
+            close_lot(account, state, instrument, journal, k, side, index, price, qty, fee, DELISTED_LABEL)
+    cancel_all_orders(state)
+    settle_when_flat(account, states, terms, journal, k)
+
+
+@kernel
+def close_bar(account, states, instruments, terms):
+    """Mark the account at the closes and follow the statistics of a bar. Returns equity, quote currency."""
+    equity = account_equity(account, states, instruments, terms)
+    before = account["equity"]
+    account["equity"] = equity
+    note_path_equity(account, equity)
+    account["bars"] += 1
+    if equity >= account["peak"]:
+        account["peak"] = equity
+        account["under_water"] = 0
+    else:
+        account["under_water"] += 1
+        account["under_water_max"] = max(account["under_water_max"], account["under_water"])
+        if account["peak"] - equity > account["drawdown_max"] * account["peak"]:
+            account["drawdown_max"] = (account["peak"] - equity) / account["peak"]
+    gross = 0.0
+    for k in range(terms["instruments"]):
+        gross += gross_notional(states[k], instruments[k], states[k]["mark"])
+    if equity != before and before > 0.0:
+        change = equity / before - 1.0
+        account["return_sum"] += change
+        account["return_square_sum"] += change * change
+        if change < 0.0:
+            account["downside_square_sum"] += change * change
+    if gross > 0.0:
+        account["bars_in_position"] += 1
+        if equity > 0.0:
+            leverage = gross / equity
+            account["exposure_sum"] += leverage
+            account["leverage_max"] = max(account["leverage_max"], leverage)
+    return equity
+
+
+@kernel
+def exchange_single(account, states, instruments, terms, journal, i, kind, bars, sub_start, sub_count, sub_bars):
+    """Bar `i` of a wallet with one instrument: its own path, or its sub-bars one after the other."""
+    state = states[0]
+    if kind != TRADED:
+        if kind == GAP:
+            state["gap_bars"] += 1
+            state["mark"] = bars[0, CLOSE, i]
+        return
+    first = sub_start[0, i]
+    if first < 0:
+        walk_single(
+            account,
+            states,
+            instruments,
+            terms,
+            journal,
+            bars[0, OPEN, i],
+            bars[0, HIGH, i],
+            bars[0, LOW, i],
+            bars[0, CLOSE, i],
+            bars[0, VOLUME, i],
+        )
+        return
+    for j in range(first, first + sub_count):
+        if sub_bars[0, VOLUME, j] <= 0.0:
+            state["mark"] = sub_bars[0, CLOSE, j]
+            continue
+        ended = walk_single(
+            account,
+            states,
+            instruments,
+            terms,
+            journal,
+            sub_bars[0, OPEN, j],
+            sub_bars[0, HIGH, j],
+            sub_bars[0, LOW, j],
+            sub_bars[0, CLOSE, j],
+            sub_bars[0, VOLUME, j],
+        )
+        if ended == 1:
+            break
+    state["mark"] = bars[0, CLOSE, i]
+
+
+@kernel
+def exchange_together(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded):
+    """Bar `i` of a wallet with several instruments. Sub-bars are walked only when every traded instrument has them."""
+    count = terms["instruments"]
+    finer = sub_count > 0
+    any_traded = False
+    for k in range(count):
+        states[k]["ended"] = 0
+        if kinds[k, i] == TRADED:
+            any_traded = True
+            if sub_start[k, i] < 0:
+                finer = False
+        elif kinds[k, i] == GAP:
+            states[k]["gap_bars"] += 1
+            states[k]["mark"] = bars[k, CLOSE, i]
+    if any_traded:
+        for j in range(sub_count if finer else 1):
+            for k in range(count):
+                traded[k] = 0
+                column[k] = i
+                if kinds[k, i] == TRADED and states[k]["ended"] == 0:
+                    traded[k] = 1
+                    if finer:
+                        column[k] = sub_start[k, i] + j
+                        if sub_bars[k, VOLUME, column[k]] <= 0.0:
+                            states[k]["mark"] = sub_bars[k, CLOSE, column[k]]
+                            traded[k] = 0
+            if finer:
+                ended = walk_together(account, states, instruments, terms, journal, sub_bars, column, traded)
+            else:
+                ended = walk_together(account, states, instruments, terms, journal, bars, column, traded)
+            if ended == 1:
+                break
+        for k in range(count):
+            if kinds[k, i] == TRADED:
+                refresh_triggers(states[k])
+                states[k]["mark"] = bars[k, CLOSE, i]
+
+
+@kernel
+def flush_events(account, journal, log, cursor):
+    """Copy the bar's events behind the log's cursor. Returns the new cursor."""
+    events = journal["events"]
+    for j in range(journal["event_count"]):
+        log[cursor + j] = events[j]
+    cursor += journal["event_count"]
+    journal["event_count"] = 0
+    return cursor
+
+
+@kernel
+def after_walk(account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count):
+    """Funding and delisting at the close of bar `i`, instruments in order."""
+    for k in range(terms["instruments"]):
+        first = funding_offsets[k, i]
+        last = funding_offsets[k, i + 1]
+        if last > first and kinds[k, i] > 0:
+            settle_funding(account, states, instruments, terms, journal, k, first, last, funding_rates, funding_marks)
+        if i == last_bars[k] and i + 1 < bar_count:
+            delist(account, states, instruments, terms, journal, k)

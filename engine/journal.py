@@ -1,0 +1,39 @@
+"""Events of the bar in hand, and the running totals they feed."""
+
+from engine.records import MAX_EVENTS, TOO_MANY_EVENTS
+from gridcore.compile import kernel
+
+
+@kernel
+def record_event(account, state, journal, instrument_index, label, side, price, qty, fee, realized_pnl, funding, lot):
+    """Add an event to the totals and, when recording, to the journal. The wallet has already moved.
+
+    `side` is 0, 1 or 2 (none); quantities in base units, money in quote currency; `lot` is -1 for none.
+    """
+    account["events"] += 1
+    account["fees"] += fee
+    column = side if side < 2 else 0
+    state["label_counts"][label, column] += 1
+    state["label_pnl"][label, column] += realized_pnl
+    if fee != 0.0:
+        state["fees"][column] += fee
+    if journal["recording"] == 0:
+        return
+    count = journal["event_count"]
+    if count >= MAX_EVENTS:
+        account["status"] = TOO_MANY_EVENTS
+        return
+    event = journal["events"][count]
+    event["time"] = state["time"]
+    event["bar"] = state["bar"]
+    event["instrument"] = instrument_index
+    event["label"] = label
+    event["side"] = side
+    event["price"] = price
+    event["qty"] = qty
+    event["fee"] = fee
+    event["realized_pnl"] = realized_pnl
+    event["funding"] = funding
+    event["wallet"] = account["wallet"]
+    event["lot"] = lot
+    journal["event_count"] = count + 1

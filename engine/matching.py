@@ -1,0 +1,257 @@
+"""The simulated exchange inside one (sub-)bar: the open, then the walk along the path, order by order."""
+
+import numpy as np
+
+from engine.execution import PATH_HIGH_FIRST, PATH_LOW_FIRST
+from engine.fills import covered_qty, fill_order
+from engine.liquidation import liquidated_here, liquidated_on_the_way
+from engine.orders import met_by_rising, place_own_exits, refresh_triggers
+from engine.positions import find_lot
+from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE_PROFIT
+from engine.valuation import cannot_breach, rest_of_account, unrealized
+from gridcore.compile import kernel
+from gridcore.constants import PRICE_TOLERANCE
+from gridcore.rounding import floor_to
+
+
+@kernel
+def high_comes_first(terms, instrument, open_, high, low):
+    """Which extreme the path visits first: by default the nearer to the open, and a tie goes to the low."""
+    path = terms["path"]
+    if path == PATH_LOW_FIRST:
+        return False
+    if path == PATH_HIGH_FIRST:
+        return True
+    return (high - open_) < (open_ - low) - PRICE_TOLERANCE * instrument["tick_size"]
+
+
+@kernel
+def note_path_equity(account, equity):
+    """Follow peak and drawdown of equity along the walked path."""
+    if equity > account["path_peak"]:
+        account["path_peak"] = equity
+    elif account["path_peak"] - equity > account["path_drawdown_max"] * account["path_peak"]:
+        account["path_drawdown_max"] = (account["path_peak"] - equity) / account["path_peak"]
+
+
+@kernel
+def fillable(terms, instrument, volume, qty):
+    """How much of `qty` a bar of `volume` lets fill, in whole steps."""
+    if terms["max_volume_share"] <= 0.0:
+        return qty
+    return min(qty, floor_to(terms["max_volume_share"] * volume, instrument["step_size"]))
+
+
+@kernel
+def exit_qty(state, order, side):
+    """Quantity an exit order can still close: nothing once its lots are gone."""
+    if order["lot"] < 0:
+        return min(order["qty"], covered_qty(state, order, side))
+    index = find_lot(state, side, order["lot"])
+    if index < 0:
+        return 0.0
+    return min(order["qty"], state["lots"][side, index]["qty"])
+
+
+@kernel
+def execute(account, states, instruments, terms, journal, k, book, place, volume):
+    """Fill an order whose trigger the path has reached, the price standing at the mark."""
+    state = states[k]
+    instrument = instruments[k]
+    order = state["orders"][book, place]
+    side = book % 2
+    sign = 1.0 - 2.0 * side
+    kind = book // 2
+    qty = order["qty"]
+    if kind != ENTRY and not (book >= MARKET_BOOK and order["lot"] < 0):
+        qty = exit_qty(state, order, side)
+        if qty <= 0.0:
+            order["alive"] = 0
+            if order["attached"] == 1:
+                state["attached_count"] -= 1
+            return
+    qty = fillable(terms, instrument, volume, qty)
+    if qty <= 0.0:
+        return
+    if kind == ENTRY or kind == TAKE_PROFIT:
+        price = order["price"]
+        rate = terms["fee_maker"]
+        maker = 1
+    else:
+        slip = terms["slippage_stop"]
+        if book >= MARKET_BOOK and order["label"] >= RECENTER_LABEL:
+            slip = terms["slippage"]
+        reference = order["price"] if kind == STOP else state["mark"]
+        if kind == STOP and (state["mark"] - reference) * sign < 0.0:
+            # The market opened beyond the stop.
+            reference = state["mark"]
+        opens = book >= MARKET_BOOK and order["lot"] < 0
+        price = reference * (1.0 + sign * slip) if opens else reference * (1.0 - sign * slip)
+        rate = terms["fee_taker"]
+        maker = 0
+    fee = price * qty * instrument["multiplier"] * rate
+    fill_order(account, states, instruments, terms, journal, k, book, place, price, qty, fee, maker, state["mark"])
+
+
+@kernel
+def begin_walk(account, states, instruments, terms, k):
+    """Make an instrument ready for a (sub-)bar: own exits go live, every order may be tried once."""
+    state = states[k]
+    if state["exits_waiting"] == 1:
+        place_own_exits(account, state, terms, instruments[k])
+    for book in range(BOOKS):
+        state["cursor"][book] = state["head"][book]
+
+
+@kernel
+def walk_open(account, states, instruments, terms, journal, k, price, volume):
+    """The open: queued market orders, the liquidation test, limits and then stops that the open reaches. Returns 1 when it ended the bar."""
+    state = states[k]
+    value, margin = rest_of_account(states, instruments, terms, k)
+    rest = value - margin
+    state["mark"] = price
+    for side in range(2):
+        book = MARKET_BOOK + side
+        count = state["order_count"][book]
+        if count == 0:
+            continue
+        kept = 0
+        orders = state["orders"]
+        for place in range(count):
+            execute(account, states, instruments, terms, journal, k, book, place, volume)
+            if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
+                return 1
+            if orders[book, place]["alive"] == 1:
+                if kept != place:
+                    orders[book, kept] = orders[book, place]
+                kept += 1
+        state["order_count"][book] = kept
+    if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
+        return 1
+    tolerance = PRICE_TOLERANCE * instruments[k]["tick_size"]
+    for book in range(MARKET_BOOK):
+        direction = met_by_rising(book)
+        place = state["cursor"][book]
+        while place < state["order_count"][book]:
+            order = state["orders"][book, place]
+            if direction * (order["trigger"] - price) > tolerance:
+                break
+            place += 1
+            state["cursor"][book] = place
+            if order["alive"] == 1:
+                execute(account, states, instruments, terms, journal, k, book, place - 1, volume)
+                if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
+                    return 1
+    note_path_equity(account, account["wallet"] + value + unrealized(state, instruments[k], price))
+    return 0
+
+
+@kernel
+def next_order(state, book, limit, tolerance, direction):
+    """Index of the book's next living order that lies within reach of `limit`, -1 for none. Moves the cursor past dead ones."""
+    place = state["cursor"][book]
+    count = state["order_count"][book]
+    while place < count and state["orders"][book, place]["alive"] == 0:
+        place += 1
+    state["cursor"][book] = place
+    if place < count and direction * (state["orders"][book, place]["trigger"] - limit) <= tolerance:
+        return place
+    return -1
+
+
+@kernel
+def walk_to(account, states, instruments, terms, journal, k, target, volume):
+    """Walk the price from its mark to `target`, filling orders in the order it meets their triggers. Returns 1 when the bar ended."""
+    state = states[k]
+    instrument = instruments[k]
+    start = state["mark"]
+    direction = 1.0 if target > start else -1.0
+    tolerance = PRICE_TOLERANCE * instrument["tick_size"]
+    # Rising prices meet SHORT entries, LONG take-profits and SHORT stops; falling ones their mirrors.
+    side = 1 if direction > 0.0 else 0
+    entry_book = 2 * ENTRY + side
+    exit_book = 2 * TAKE_PROFIT + 1 - side
+    stop_book = 2 * STOP + side
+    value, margin = rest_of_account(states, instruments, terms, k)
+    rest = value - margin
+    low = min(start, target)
+    high = max(start, target)
+    safe = False
+    tested = False
+    while True:
+        entry = next_order(state, entry_book, target, tolerance, direction)
+        exit_ = next_order(state, exit_book, target, tolerance, direction)
+        stop = next_order(state, stop_book, target, tolerance, direction)
+        orders = state["orders"]
+        book = -1
+        place = -1
+        trigger = target
+        # At the same price limits go before stops and entries before take-profits.
+        if stop >= 0:
+            book, place, trigger = stop_book, stop, orders[stop_book, stop]["trigger"]
+        if exit_ >= 0 and (book < 0 or direction * (orders[exit_book, exit_]["trigger"] - trigger) <= tolerance):
+            book, place, trigger = exit_book, exit_, orders[exit_book, exit_]["trigger"]
+        if entry >= 0 and (book < 0 or direction * (orders[entry_book, entry]["trigger"] - trigger) <= tolerance):
+            book, place, trigger = entry_book, entry, orders[entry_book, entry]["trigger"]
+        # The path never turns back nor leaves the segment, whatever the tolerance let through.
+        trigger = min(max(trigger, low), high)
+        if direction * (trigger - state["mark"]) < 0.0:
+            trigger = state["mark"]
+        if not tested:
+            safe = terms["isolated"] == 0 and cannot_breach(account["wallet"] + rest, state, instrument, low, high)
+            tested = True
+        if not safe and liquidated_on_the_way(account, states, instruments, terms, journal, k, rest, trigger) == 1:
+            return 1
+        state["mark"] = trigger
+        if book < 0:
+            break
+        state["cursor"][book] = place + 1
+        execute(account, states, instruments, terms, journal, k, book, place, volume)
+        tested = False
+        note_path_equity(account, account["wallet"] + value + unrealized(state, instrument, trigger))
+        if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
+            return 1
+    note_path_equity(account, account["wallet"] + value + unrealized(state, instrument, target))
+    return 0
+
+
+@kernel
+def nothing_can_happen(account, state, instrument, terms, high, low):
+    """Whether a single instrument's bar reaches no trigger and cannot liquidate: the quiet path."""
+    tolerance = PRICE_TOLERANCE * instrument["tick_size"]
+    if high >= state["up_trigger"] - tolerance or low <= state["down_trigger"] + tolerance:
+        return False
+    if state["order_count"][MARKET_BOOK] + state["order_count"][MARKET_BOOK + 1] + state["exits_waiting"] > 0:
+        return False
+    if state["lot_count"][0] + state["lot_count"][1] == 0:
+        return True
+    if terms["isolated"] == 1:
+        return False
+    return cannot_breach(account["wallet"], state, instrument, low, high)
+
+
+@kernel
+def walk_single(account, states, instruments, terms, journal, open_, high, low, close, volume):
+    """One (sub-)bar of a wallet with a single instrument. Returns 1 when a liquidation ended the bar."""
+    state = states[0]
+    instrument = instruments[0]
+    if nothing_can_happen(account, state, instrument, terms, high, low):
+        if state["lot_count"][0] + state["lot_count"][1] > 0:
+            first, second = (high, low) if high_comes_first(terms, instrument, open_, high, low) else (low, high)
+            note_path_equity(account, account["wallet"] + unrealized(state, instrument, first))
+            note_path_equity(account, account["wallet"] + unrealized(state, instrument, second))
+        state["mark"] = close
+        return 0
+    begin_walk(account, states, instruments, terms, 0)
+    first, second = (high, low) if high_comes_first(terms, instrument, open_, high, low) else (low, high)
+    ended = walk_open(account, states, instruments, terms, journal, 0, open_, volume)
+    if ended == 0:
+        ended = walk_to(account, states, instruments, terms, journal, 0, first, volume)
+    if ended == 0:
+        ended = walk_to(account, states, instruments, terms, journal, 0, second, volume)
+    if ended == 0:
+        ended = walk_to(account, states, instruments, terms, journal, 0, close, volume)
+    refresh_triggers(state)
+    state["mark"] = close
+    return ended
+

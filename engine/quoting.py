@@ -1,0 +1,156 @@
+"""What a strategy may do with the order list: quote entries and exits, queue market orders, place stops."""
+
+import numpy as np
+
+from engine.orders import cancel_book, limit_trigger, place_order
+from engine.records import ENTRY, MARKET, MARKET_BOOK, STOP, STOP_LABEL, TAKE_PROFIT, TAKE_PROFIT_LABEL
+from gridcore.compile import kernel
+from gridcore.constants import PRICE_TOLERANCE
+from gridcore.rounding import ceil_to
+
+PLACED, TOO_SMALL, PAST_LIMIT = 1, 0, -1
+# Quantities and notionals that equal their minimum but for binary fractions pass.
+MINIMUM_TOLERANCE = 1e-9  # relative
+
+
+@kernel
+def cancel_entries(state):
+    """Cancel every entry that rests."""
+    for side in range(2):
+        cancel_book(state, 2 * ENTRY + side)
+        state["resting_notional"][side] = 0.0
+
+
+@kernel
+def cancel_take_profits(state):
+    """Cancel every take-profit the strategy has placed; lots' own exits stay."""
+    for side in range(2):
+        cancel_book(state, 2 * TAKE_PROFIT + side)
+
+
+@kernel
+def crosses(instrument, side, price, close):
+    """Whether a limit entry at `price` would cross the market at `close` (a touch counts)."""
+    sign = 1.0 - 2.0 * side
+    return sign * (price - close) >= -PRICE_TOLERANCE * instrument["tick_size"]
+
+
+@kernel
+def place_entry(account, state, instrument, terms, side, level, price, qty, cap):
+    """Quote a post-only entry of `qty` at `price` if it is large enough and within every limit.
+
+    `cap` is the highest notional of the side (quote currency), infinite for none; `level` is the grid level it spends when
+    it fills, -1 for none. Returns PLACED, TOO_SMALL (counted) or PAST_LIMIT. Lots count at the last close.
+    """
+    if account["stopped"] == 1:
+        return PAST_LIMIT
+    state["wanted_rungs"] += 1
+    multiplier = instrument["multiplier"]
+    notional = qty * price * multiplier
+    enough = 1.0 - MINIMUM_TOLERANCE
+    if not (
+        price > 0.0
+        and qty > 0.0
+        and qty >= instrument["min_qty"] * enough
+        and notional >= instrument["min_notional"] * enough
+        and np.isfinite(notional)
+    ):
+        state["dropped_rungs"] += 1
+        return TOO_SMALL
+    close = state["mark"]
+    side_notional = state["qty"][side] * multiplier * close + state["resting_notional"][side] + notional
+    if side_notional > cap:
+        return PAST_LIMIT
+    gross = multiplier * close * (state["qty"][0] + state["qty"][1])
+    resting = state["resting_notional"][0] + state["resting_notional"][1]
+    if (account["others_notional"] + gross + resting + notional) / terms["leverage"] > account["equity"]:
+        return PAST_LIMIT
+    if side_notional > instrument["leverage_cap"]:
+        state["tier_cap_hits"] += 1
+        return PAST_LIMIT
+    direction = 2.0 * side - 1.0
+    place_order(account, state, ENTRY, side, limit_trigger(terms, instrument, price, direction), price, qty, -1, level, side)
+    state["entries_placed"] += 1
+    state["resting_notional"][side] += notional
+    return PLACED
+
+
+@kernel
+def place_take_profit(account, state, instrument, terms, side, index, price):
+    """Rest a reduce-only limit at `price` on the lot at `index` of a side. A price that is not positive is no order."""
+    if not price > 0.0:
+        return
+    lot = state["lots"][side, index]
+    trigger = limit_trigger(terms, instrument, price, 1.0 - 2.0 * side)
+    place_order(account, state, TAKE_PROFIT, side, trigger, price, lot["qty"], lot["id"], -1, TAKE_PROFIT_LABEL + side)
+
+
+@kernel
+def close_at_market(account, state, side, index, label):
+    """Queue a market order that closes the lot at `index` of a side at the next open. Does nothing when one is queued."""
+    lot = state["lots"][side, index]
+    if lot["pending"] == 1:
+        return
+    lot["pending"] = 1
+    place_order(account, state, MARKET, side, np.nan, np.nan, lot["qty"], lot["id"], -1, label)
+
+
+@kernel
+def place_stop(account, state, side, price, qty, covers_below, stage):
+    """Place a reduce-only stop of a side over the lots with ids below `covers_below`. A price that is not positive is no order."""
+    if not price > 0.0:
+        return
+    place = place_order(account, state, STOP, side, price, price, qty, -1, -1, STOP_LABEL + side)
+    if place >= 0:
+        order = state["orders"][2 * STOP + side, place]
+        order["covers_below"] = covers_below
+        order["stage"] = stage
+
+
+@kernel
+def covered_by_stops(state, side):
+    """Lots that a stop placed now covers, their quantity and their average entry (NaN for none): all that are not being closed."""
+    if state["order_count"][MARKET_BOOK + side] == 0:
+        count = state["lot_count"][side]
+        if count == 0:
+            return 0, 0.0, np.nan
+        return count, state["qty"][side], state["cost"][side] / state["qty"][side]
+    count = 0
+    qty = 0.0
+    cost = 0.0
+    for j in range(state["lot_count"][side]):
+        lot = state["lots"][side, j]
+        if lot["pending"] == 0:
+            count += 1
+            qty += lot["qty"]
+            cost += lot["qty"] * lot["entry"]
+    if count == 0:
+        return 0, 0.0, np.nan
+    return count, qty, cost / qty
+
+
+@kernel
+def place_stop_stages(account, state, instrument, side, distance, tick_round):
+    """Two resting stops below the average entry of a long side (above, of a short one), `distance` and 1.5 times it away.
+
+    Stage 1 closes half of the quantity (all of a single lot), stage 2 the rest; once stage 1 has fired only stage 2 stands.
+    """
+    cancel_book(state, 2 * STOP + side)
+    count, total, average = covered_by_stops(state, side)
+    if count == 0:
+        return
+    sign = 1.0 - 2.0 * side
+    # Away from the market's noise: longs' stops round down, shorts' up, which is one formula for the mirrored price.
+    first = -sign * ceil_to(-sign * average + distance, tick_round)
+    second = -sign * ceil_to(-sign * average + 1.5 * distance, tick_round)
+    covers_below = state["next_lot_id"]
+    if state["stage_one_fired"][side] == 1:
+        place_stop(account, state, side, second, total, covers_below, 2)
+        return
+    step = instrument["step_size"]
+    closing = total
+    if count > 1:
+        closing = min(total, ceil_to(0.5 * total, step))
+    place_stop(account, state, side, first, closing, covers_below, 1)
+    if total - closing >= 0.5 * step:
+        place_stop(account, state, side, second, total - closing, covers_below, 2)

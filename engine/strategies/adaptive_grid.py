@@ -1,0 +1,346 @@
+"""The adaptive grid: one decision from the indicators of the last closed bar and the account.
+
+It answers the three ways grids fail: trailing when a trend leaves the grid behind, inventory skew and pruning when a
+falling market fills it, a circuit breaker when the market crashes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.loop import decide_bar, run_bars
+from engine.journal import record_event
+from engine.quoting import (
+    PAST_LIMIT,
+    cancel_entries,
+    cancel_take_profits,
+    close_at_market,
+    crosses,
+    place_entry,
+    place_stop_stages,
+    place_take_profit,
+)
+from engine.orders import refresh_triggers
+from engine.positions import arm_all_levels
+from engine.records import (
+    HALT_LABEL,
+    LONG,
+    NO_SIDE,
+    PRUNE_DEVIANCE,
+    PRUNE_FUNDING,
+    PRUNE_GAP,
+    PRUNE_OFFSET,
+    PRUNE_OLDEST,
+    RESUME_LABEL,
+    SHIFT_LABEL,
+    SHORT,
+)
+from gridcore.avellaneda_stoikov import bar_reservation_shift, bar_spread
+from gridcore.compile import kernel, kernel_with
+from gridcore.constants import PRICE_TOLERANCE
+from gridcore.ladders import arithmetic_level, grid_spacing
+from gridcore.regime import classify_regime
+from gridcore.risk import value_at_risk_95
+from gridcore.rounding import ceil_to, floor_to, tick_above, tick_below
+
+# Columns of the indicator rows.
+CLOSE, KAMA, ATR, ER, Z, SIGMA, SLOPE = 0, 1, 2, 3, 4, 5, 6
+COLUMNS = 7
+
+MILLISECONDS_PER_HOUR = 3_600_000.0
+
+memory_dtype = np.dtype(
+    [
+        ("decided", np.int64),  # 1 after the first decision
+        ("has_grid", np.int64),
+        ("halted", np.int64),
+        ("riding", np.int64),
+        ("blocked", np.int64),  # entries blocked by value at risk
+        ("regime", np.int64),  # at the last decision
+        ("anchor", np.float64),  # price
+        ("center", np.float64),  # reservation price of the grid
+        ("half_spread", np.float64),  # price
+        ("spacing", np.float64),  # price, as generated
+        ("order_notional", np.float64),  # quote currency
+        # counters
+        ("decisions", np.int64),
+        ("halts", np.int64),
+        ("resumes", np.int64),
+        ("shifts", np.int64),
+        ("regenerations", np.int64),
+        ("requotes", np.int64),
+        ("var_blocked_bars", np.int64),
+        ("halted_bars", np.int64),
+        ("floor_bars", np.int64),  # decisions at which the spacing floor is the wider
+        ("cap_hits", np.int64),  # ladders ended by a limit
+        ("skew_capped", np.int64),  # regenerations whose skew met its cap
+    ],
+    align=True,
+)
+
+
+@kernel
+def worst_lot(state, side):
+    """Index of the worst lot that is not being closed, -1 for none."""
+    for j in range(state["lot_count"][side]):
+        if state["lots"][side, j]["pending"] == 0:
+            return j
+    return -1
+
+
+@kernel
+def prune_by_age(state, side, p):
+    """Index of the side's oldest lot if it is past its age, else -1."""
+    limit = p["max_position_age_hours"] * MILLISECONDS_PER_HOUR
+    if not state["time"] - state["oldest_time"][side] > limit:
+        return -1
+    oldest = -1
+    for j in range(state["lot_count"][side]):
+        lot = state["lots"][side, j]
+        if lot["pending"] == 0 and (oldest < 0 or lot["id"] < state["lots"][side, oldest]["id"]):
+            oldest = j
+    if oldest >= 0 and state["time"] - state["lots"][side, oldest]["open_time"] > limit:
+        return oldest
+    return -1
+
+
+@kernel
+def prune_by_funding(state, side, p, close, memory):
+    """Index of the lot that paid most funding if funding eats the side's grid profit, else -1."""
+    floor = memory["order_notional"] * memory["spacing"] / close
+    if not state["lot_funding"][side] > p["funding_cost_ratio"] * max(state["grid_profit"][side], floor):
+        return -1
+    most = -1
+    # From the best lot on, so that of equal payers the best is taken.
+    for j in range(state["lot_count"][side] - 1, -1, -1):
+        lot = state["lots"][side, j]
+        if lot["pending"] == 0 and (most < 0 or lot["funding"] > state["lots"][side, most]["funding"]):
+            most = j
+    return most
+
+
+@kernel
+def prune_by_offset(state, instrument, side, p, close, spacing):
+    """Index of the worst lot deep under water whose loss past profit can pay for, else -1."""
+    buffer = state["offset_buffer"][side]
+    if not buffer > 0.0:
+        return -1
+    sign = 1.0 - 2.0 * side
+    for j in range(state["lot_count"][side]):
+        lot = state["lots"][side, j]
+        if lot["pending"] == 1:
+            continue
+        depth = sign * (lot["entry"] - close)
+        if not depth > p["prune_depth_mult"] * spacing:
+            return -1
+        if depth > 0.0 and depth * lot["qty"] * instrument["multiplier"] <= buffer:
+            return j
+    return -1
+
+
+@kernel
+def choose_prune(state, instrument, side, p, close, kama, atr, memory):
+    """The lot of a side to close at the next open and the reason: the first method that fires. Index -1 for none."""
+    worst = worst_lot(state, side)
+    if worst < 0:
+        return -1, 0
+    sign = 1.0 - 2.0 * side
+    if p["prune_deviance"] == 1 and sign * (kama - close) > p["deviance_sigma"] * atr:
+        return worst, PRUNE_DEVIANCE
+    if p["prune_oldest"] == 1:
+        index = prune_by_age(state, side, p)
+        if index >= 0:
+            return index, PRUNE_OLDEST
+    if memory["has_grid"] == 0:
+        return -1, 0
+    if p["prune_gap"] == 1 and sign * (state["lots"][side, worst]["entry"] - close) > p["gap_prune_mult"] * memory["spacing"]:
+        return worst, PRUNE_GAP
+    if p["prune_funding"] == 1:
+        index = prune_by_funding(state, side, p, close, memory)
+        if index >= 0:
+            return index, PRUNE_FUNDING
+    if p["prune_offset"] == 1:
+        index = prune_by_offset(state, instrument, side, p, close, memory["spacing"])
+        if index >= 0:
+            return index, PRUNE_OFFSET
+    return -1, 0
+
+
+@kernel
+def level_price(memory, instrument, side, index):
+    """Price of a level's entry side: buy levels for LONG, sell levels for SHORT."""
+    return arithmetic_level(
+        memory["center"], memory["half_spread"], memory["spacing"], index, 1.0 - 2.0 * side, instrument["tick_size"]
+    )
+
+
+@kernel
+def regenerate(p, x, account, state, instrument, terms, memory):
+    """A new grid round the anchor: spacing by volatility, centre shifted against the inventory, every level armed."""
+    anchor = memory["anchor"]
+    notional = p["order_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
+    inventory = 0.0
+    if notional > 0.0:
+        net_qty = state["qty"][LONG] - state["qty"][SHORT]
+        inventory = net_qty * instrument["multiplier"] * x[CLOSE] / notional
+    spacing = grid_spacing(p["grid_spacing_k"], x[ATR], p["spacing_floor"], anchor)
+    shift = bar_reservation_shift(anchor, inventory, p["gamma"], x[SIGMA], p["as_time_horizon"])
+    limit = p["skew_cap"] * spacing
+    if abs(shift) > limit:
+        memory["skew_capped"] += 1
+    memory["center"] = anchor - min(max(shift, -limit), limit)
+    memory["half_spread"] = 0.5 * bar_spread(anchor, x[ATR], p["gamma"], p["kappa"], x[SIGMA], p["as_time_horizon"])
+    memory["spacing"] = spacing
+    memory["order_notional"] = notional
+    memory["has_grid"] = 1
+    memory["regenerations"] += 1
+    state["generation"] += 1
+    arm_all_levels(state)
+
+
+@kernel
+def quote_ladder(p, close, account, state, instrument, terms, memory, side):
+    """Entries of a side, nearest level first, from what is armed; a limit ends the ladder."""
+    cap = p["max_position_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
+    for level in range(p["grid_levels"]):
+        if state["armed"][side, level] == 0:
+            continue
+        price = level_price(memory, instrument, side, level)
+        if crosses(instrument, side, price, close):
+            continue
+        qty = floor_to(memory["order_notional"] / (price * instrument["multiplier"]), instrument["step_size"])
+        if place_entry(account, state, instrument, terms, side, level, price, qty, cap) == PAST_LIMIT:
+            memory["cap_hits"] += 1
+            break
+
+
+@kernel
+def quote_exits(p, close, account, state, instrument, terms, memory, side, riding):
+    """Take-profits of a side: the best lot takes the nearest level of the other side; riding lots carry none."""
+    sign = 1.0 - 2.0 * side
+    tick = instrument["tick_size"]
+    ranked = 0
+    for j in range(state["lot_count"][side]):
+        if state["lots"][side, j]["pending"] == 0:
+            ranked += 1
+    if side == LONG and riding == 1:
+        ranked -= int(np.ceil(p["trailing_reserve_pct"] * ranked - 1e-9))
+    least = p["tp_min_profit"] + max(0.0, 2.0 * terms["fee_maker"])
+    rank = 0
+    for j in range(state["lot_count"][side] - 1, -1, -1):
+        if rank >= ranked:
+            break
+        if state["lots"][side, j]["pending"] == 1:
+            continue
+        entry = state["lots"][side, j]["entry"]
+        price = level_price(memory, instrument, 1 - side, rank)
+        if side == LONG:
+            price = max(price, ceil_to(entry * (1.0 + least), tick))
+            if price <= close + PRICE_TOLERANCE * tick:
+                price = tick_above(close, tick)
+        else:
+            price = min(price, floor_to(entry * (1.0 - least), tick))
+            if price >= close - PRICE_TOLERANCE * tick:
+                price = tick_below(close, tick)
+        rank += 1
+        place_take_profit(account, state, instrument, terms, side, j, price)
+
+
+@kernel
+def decide(p, x, account, state, instrument, terms, journal, k, memory):
+    """Edit the order list of instrument `k` for the coming bar, from the indicator row `x` of the last closed bar.
+
+    A row that is not finite decides nothing: what rests stays.
+    """
+    close = x[CLOSE]
+    kama = x[KAMA]
+    atr = x[ATR]
+    er = x[ER]
+    if not np.isfinite(close + kama + atr + er + x[Z] + x[SIGMA] + x[SLOPE]):
+        return
+    memory["decisions"] += 1
+    regime = classify_regime(x[SLOPE], er, p["regime_threshold"], p["er_trend_threshold"])
+    requote = state["changed"] == 1 or memory["decided"] == 0
+    regime_changed = memory["decided"] == 1 and regime != memory["regime"]
+    generate = memory["has_grid"] == 0 or regime_changed
+
+    if memory["halted"] == 0 and x[Z] < p["halt_z_threshold"]:
+        memory["halted"] = 1
+        memory["halts"] += 1
+        requote = True
+        record_event(account, state, journal, k, HALT_LABEL, NO_SIDE, close, 0.0, 0.0, 0.0, 0.0, -1)
+    elif memory["halted"] == 1 and x[Z] > p["resume_z_threshold"]:
+        memory["halted"] = 0
+        memory["resumes"] += 1
+        generate = True
+        record_event(account, state, journal, k, RESUME_LABEL, NO_SIDE, close, 0.0, 0.0, 0.0, 0.0, -1)
+    halted = memory["halted"] == 1
+
+    trending = regime >= 1 and er > p["trailing_activation_er"]
+    if not halted:
+        for side in range(2):
+            if state["lot_count"][side] > 0:
+                index, label = choose_prune(state, instrument, side, p, close, kama, atr, memory)
+                if index >= 0:
+                    close_at_market(account, state, side, index, label)
+                    requote = True
+        trailed = False
+        if trending and memory["has_grid"] == 1:
+            trigger = p["trailing_trigger_level"]
+            if trigger == 0 or trigger > p["grid_levels"]:
+                trigger = p["grid_levels"]
+            over = close - level_price(memory, instrument, SHORT, trigger - 1)
+            if over > 0.0:
+                memory["anchor"] += 0.5 * over
+                memory["shifts"] += 1
+                trailed = True
+                record_event(account, state, journal, k, SHIFT_LABEL, NO_SIDE, memory["anchor"], 0.0, 0.0, 0.0, 0.0, -1)
+        if memory["has_grid"] == 1:
+            drift = close - memory["anchor"]
+            if regime < 1:
+                drift = abs(drift)
+            else:
+                drift = -drift
+            generate = generate or drift > p["regen_drift"] * memory["spacing"]
+        if generate or trailed:
+            if not trailed:
+                memory["anchor"] = close
+            regenerate(p, x, account, state, instrument, terms, memory)
+            requote = True
+    else:
+        memory["halted_bars"] += 1
+
+    gross = instrument["multiplier"] * close * (state["qty"][LONG] + state["qty"][SHORT])
+    blocked = value_at_risk_95(gross, x[SIGMA], p["var_horizon_bars"]) > p["max_drawdown_pct"] * account["equity"]
+    riding = 1 if trending else 0
+    requote = requote or regime_changed or blocked != (memory["blocked"] == 1) or riding != memory["riding"]
+    memory["decided"] = 1
+    memory["regime"] = regime
+    memory["riding"] = riding
+    memory["blocked"] = 1 if blocked else 0
+    if blocked:
+        memory["var_blocked_bars"] += 1
+    if p["grid_spacing_k"] * atr < p["spacing_floor"] * close:
+        memory["floor_bars"] += 1
+
+    if requote:
+        memory["requotes"] += 1
+        cancel_entries(state)
+        cancel_take_profits(state)
+        if not halted and not blocked and memory["order_notional"] > 0.0:
+            if regime >= 0:
+                quote_ladder(p, close, account, state, instrument, terms, memory, LONG)
+            if regime <= 0 and p["allow_short"] == 1:
+                quote_ladder(p, close, account, state, instrument, terms, memory, SHORT)
+        quote_exits(p, close, account, state, instrument, terms, memory, LONG, riding)
+        quote_exits(p, close, account, state, instrument, terms, memory, SHORT, riding)
+    if p["atr_sl_mult"] > 0.0:
+        distance = p["atr_sl_mult"] * atr
+        place_stop_stages(account, state, instrument, LONG, distance, instrument["tick_size"])
+        place_stop_stages(account, state, instrument, SHORT, distance, instrument["tick_size"])
+    state["changed"] = 0
+    refresh_triggers(state)
+
+
+run = kernel_with(run_bars, __name__, decide=decide)
+decide_once = kernel_with(decide_bar, __name__, decide=decide)

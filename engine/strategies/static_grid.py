@@ -1,0 +1,135 @@
+"""The static grid: fixed rungs round an anchor, each filled rung resting its exit one rung nearer; re-centred when left."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.loop import decide_bar, run_bars
+from engine.orders import refresh_triggers
+from engine.positions import arm_all_levels
+from engine.quoting import (
+    PAST_LIMIT,
+    PLACED,
+    cancel_entries,
+    cancel_take_profits,
+    close_at_market,
+    crosses,
+    place_entry,
+    place_take_profit,
+)
+from engine.records import ENTRY, LONG, RECENTER_LABEL, SHORT
+from gridcore.compile import kernel, kernel_with
+from gridcore.constants import PRICE_TOLERANCE
+from gridcore.rounding import ceil_to, floor_to
+
+# Columns of the indicator rows.
+CLOSE = 0
+COLUMNS = 1
+
+memory_dtype = np.dtype(
+    [
+        ("has_grid", np.int64),
+        ("incomplete", np.int64),  # 1: a rung was left out and is tried again at the next decision
+        ("anchor", np.float64),  # price
+        ("order_notional", np.float64),  # quote currency
+        # counters
+        ("decisions", np.int64),
+        ("recenters", np.int64),
+        ("requotes", np.int64),
+        ("cap_hits", np.int64),  # ladders ended by a limit
+    ],
+    align=True,
+)
+
+
+@kernel
+def rung_price(anchor, step, side, rung, tick):
+    """Price of rung 1, 2, ... of a side; rung 0 is the anchor, rounded the same way."""
+    if side == LONG:
+        return floor_to(anchor * (1.0 - rung * step), tick)
+    return ceil_to(anchor * (1.0 + rung * step), tick)
+
+
+@kernel
+def quotes_still_stand(close, account, state, instrument, terms):
+    """Whether quoting anew at `close` would give what rests already: nothing crosses and no limit is passed."""
+    for side in range(2):
+        book = 2 * ENTRY + side
+        head = state["head"][book]
+        if head < state["order_count"][book] and crosses(instrument, side, state["orders"][book, head]["price"], close):
+            return False
+        lots = state["qty"][side] * instrument["multiplier"] * close
+        if lots + state["resting_notional"][side] > instrument["leverage_cap"]:
+            return False
+    gross = instrument["multiplier"] * close * (state["qty"][LONG] + state["qty"][SHORT])
+    resting = state["resting_notional"][LONG] + state["resting_notional"][SHORT]
+    return (account["others_notional"] + gross + resting) / terms["leverage"] <= account["equity"]
+
+
+@kernel
+def quote(p, close, account, state, instrument, terms, memory):
+    """Entries of every armed rung, nearest first, and the exits of what is held."""
+    cancel_entries(state)
+    cancel_take_profits(state)
+    memory["requotes"] += 1
+    memory["incomplete"] = 0
+    tick = instrument["tick_size"]
+    for side in range(2):
+        if side == SHORT and p["allow_short"] == 0:
+            break
+        for rung in range(1, p["grid_levels"] + 1):
+            if state["armed"][side, rung - 1] == 0:
+                continue
+            price = rung_price(memory["anchor"], p["step"], side, rung, tick)
+            if crosses(instrument, side, price, close):
+                memory["incomplete"] = 1
+                continue
+            wanted = p["order_qty"] if p["order_qty"] > 0.0 else memory["order_notional"] / (price * instrument["multiplier"])
+            qty = floor_to(wanted, instrument["step_size"])
+            placed = place_entry(account, state, instrument, terms, side, rung - 1, price, qty, np.inf)
+            if placed != PLACED:
+                memory["incomplete"] = 1
+            if placed == PAST_LIMIT:
+                memory["cap_hits"] += 1
+                break
+    for side in range(2):
+        for j in range(state["lot_count"][side] - 1, -1, -1):
+            lot = state["lots"][side, j]
+            if lot["pending"] == 0 and lot["generation"] == state["generation"]:
+                price = rung_price(memory["anchor"], p["step"], side, lot["level"], tick)
+                place_take_profit(account, state, instrument, terms, side, j, price)
+
+
+@kernel
+def decide(p, x, account, state, instrument, terms, journal, k, memory):
+    """Edit the order list of instrument `k` for the coming bar, from the last close."""
+    close = x[CLOSE]
+    if not np.isfinite(close):
+        return
+    memory["decisions"] += 1
+    tick = instrument["tick_size"]
+    recenter = memory["has_grid"] == 0
+    if not recenter:
+        beyond = PRICE_TOLERANCE * tick
+        lowest = rung_price(memory["anchor"], p["step"], LONG, p["grid_levels"], tick)
+        highest = rung_price(memory["anchor"], p["step"], SHORT, p["grid_levels"], tick)
+        if close < lowest - beyond or close > highest + beyond:
+            recenter = True
+            memory["recenters"] += 1
+            for side in range(2):
+                for j in range(state["lot_count"][side] - 1, -1, -1):
+                    close_at_market(account, state, side, j, RECENTER_LABEL)
+    if recenter:
+        memory["anchor"] = close
+        memory["order_notional"] = p["order_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
+        memory["has_grid"] = 1
+        state["generation"] += 1
+        arm_all_levels(state)
+    if recenter or state["changed"] == 1 or memory["incomplete"] == 1 or not quotes_still_stand(close, account, state, instrument, terms):
+        quote(p, close, account, state, instrument, terms, memory)
+        state["changed"] = 0
+        refresh_triggers(state)
+
+
+run = kernel_with(run_bars, __name__, decide=decide)
+decide_once = kernel_with(decide_bar, __name__, decide=decide)
