@@ -1,0 +1,223 @@
+"""Random runs that visit the rare branches: arguments for `simulate`, made from a seed and from nothing else."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+from tests.twin.cases import ADAPTIVE, MINUTES_15, STATIC
+from tests.twin.records import ABSENT, GAP, TRADED
+
+Candle = tuple[float, float, float, float, float]
+FINER = 3  # sub-bars of a bar
+TIERS: list[list[dict[str, float]]] = [
+    [{"floor": 0.0, "cap": 1e12, "rate": 0.01, "cum": 0.0, "max_leverage": 100.0}],
+    [
+        {"floor": 0.0, "cap": 5e3, "rate": 0.004, "cum": 0.0, "max_leverage": 125.0},
+        {"floor": 5e3, "cap": 25e3, "rate": 0.02, "cum": 80.0, "max_leverage": 30.0},
+        {"floor": 25e3, "cap": 1e9, "rate": 0.05, "cum": 830.0, "max_leverage": 10.0},
+    ],
+]
+RECKLESS: dict[str, Any] = {
+    **{f"prune_{name}": False for name in ("deviance", "oldest", "gap", "offset")},
+    "atr_sl_mult": 0.0,
+    "max_position_pct": 5.0,
+    "max_drawdown_pct": 10.0,
+}
+
+
+def random_run(seed: int, bars: int = 150) -> dict[str, Any]:
+    """Keyword arguments of `simulate` for one random run of 1 to 3 instruments (seeds alternate the two strategies)."""
+    dice = random.Random(seed)
+    strategy = "adaptive_grid" if seed % 4 else "static_grid"
+    reckless = dice.random() < 0.35  # as much as the margin allows, and nothing that closes it in time
+    count = dice.choice((1, 2, 2, 3) if reckless else (1, 1, 1, 2, 2, 3))
+    finer = dice.random() < 0.3
+    shared_shock = [dice.gauss(0.0, 1.0) for _ in range(bars * FINER)]
+    volatility = dice.choice((0.006, 0.012) if reckless else (0.0015, 0.004, 0.01))
+    instruments, tables, kinds, sub_bars, settlements = [], [], [], [], []
+    for _ in range(count):
+        terms = random_terms(dice, count)
+        fine = random_walk(dice, terms, shared_shock, volatility)
+        table, kind, sets = coarse_bars(dice, fine, bars)
+        if count > 1 and dice.random() < 0.3:
+            absent_outside(dice, table, kind)
+        instruments.append(terms)
+        tables.append(table)
+        kinds.append(kind)
+        sub_bars.append({i: candles for i, candles in sets.items() if finer and kind[i] == TRADED and dice.random() < 0.95})
+        settlements.append(random_settlements(dice, table, kind))
+    leverage = dice.choice((10.0, 20.0) if reckless else (1.0, 1.0, 2.0, 5.0))
+    parameters = [random_adaptive(dice) if strategy == "adaptive_grid" else random_static(dice) for _ in range(count)]
+    if reckless and strategy == "adaptive_grid":
+        parameters = [{**own, **RECKLESS, "order_pct": dice.choice((0.1, 0.3))} for own in parameters]
+    return {
+        "strategy": strategy,
+        "parameters": parameters,
+        "account": {
+            "capital": dice.choice((1000.0, 10_000.0)),
+            "leverage": leverage,
+            "exposure": None if reckless else dice.choice((None, None, 1.0, 3.0)),
+            "wallet": "shared",
+            "margin": dice.choice(("cross", "cross", "isolated")),
+            "after_liquidation": dice.choice(("stop", "continue")),
+            "joint": dice.choice(("worst", "worst", "sequential")),
+        },
+        "execution": random_execution(dice),
+        "instruments": instruments,
+        "time": [1_700_000_100_000 // MINUTES_15 * MINUTES_15 + i * MINUTES_15 for i in range(bars)],
+        "timeframe_ms": MINUTES_15,
+        "bars": tables,
+        "kinds": kinds,
+        "settlements": settlements,
+        "sub_bars": sub_bars,
+        "trade_from": dice.choice((0, 1, 20, 40)),
+    }
+
+
+def random_terms(dice: random.Random, count: int) -> dict[str, Any]:
+    """Tick, step, minima, multiplier, tiers and weight of an instrument whose price begins near `start`."""
+    start = dice.choice((0.9, 100.0, 30_000.0))
+    return {
+        "symbol": "RANDOM",
+        "tick_size": start * dice.choice((1e-5, 1e-4, 1e-3)),
+        "step_size": dice.choice((1e-3, 1e-2, 0.1)) * 100.0 / start,
+        "min_qty": dice.choice((1e-3, 0.1)) * 100.0 / start,
+        "min_notional": dice.choice((1.0, 5.0, 50.0)),
+        "contract_multiplier": dice.choice((1.0, 1.0, 0.1)),
+        "tiers": dice.choice(TIERS),
+        "weight": 1.0 / count,
+        "start": start,
+    }
+
+
+def random_walk(dice: random.Random, terms: dict[str, Any], shock: list[float], volatility: float) -> list[Candle]:
+    """Fine candles on the tick grid with fat tails, jumps between them, runs, and some without volume."""
+    tick, price, candles, drift = terms["tick_size"], terms["start"], [], 0.0
+    for common in shock:
+        if dice.random() < 0.03:
+            drift = dice.choice((0.0, 0.0, 0.5, -0.5)) * volatility
+        tail = 8.0 if dice.random() < 0.01 else 1.0
+        jump = 5.0 if dice.random() < 0.1 else 0.5
+        opened = price * math.exp(volatility * jump * dice.gauss(0.0, 1.0)) if dice.random() < 0.15 else price
+        closed = opened * math.exp(drift + volatility * tail * (0.7 * common + 0.7 * dice.gauss(0.0, 1.0)) / 1.5)
+        reach = [math.exp(-volatility * abs(dice.gauss(0.0, 0.7))) for _ in range(2)]
+        o, c = (max(1.0, round(x / tick)) * tick for x in (opened, closed))
+        high = max(round(max(o, c) / reach[0] / tick) * tick, o, c)
+        low = min(max(1.0, round(min(o, c) * reach[1] / tick)) * tick, o, c)
+        volume = 0.0 if dice.random() < 0.02 else dice.uniform(0.5, 200.0) * terms["step_size"]
+        candles.append((o, high, low, c, volume))
+        price = c
+    return candles
+
+
+def coarse_bars(dice: random.Random, fine: list[Candle], bars: int) -> tuple[dict[str, list[float]], list[int], dict[int, list[Candle]]]:
+    """Bars of `FINER` candles each, a few of them gaps; and the finer candles of the others."""
+    rows: list[Candle] = []
+    kinds: list[int] = []
+    sets: dict[int, list[Candle]] = {}
+    for i in range(bars):
+        part = fine[i * FINER : (i + 1) * FINER]
+        volume = sum(candle[4] for candle in part)
+        if i > 0 and (dice.random() < 0.03 or volume == 0.0):
+            before = rows[-1][3]
+            rows.append((before, before, before, before, 0.0))
+            kinds.append(GAP)
+            continue
+        rows.append((part[0][0], max(c[1] for c in part), min(c[2] for c in part), part[-1][3], volume))
+        kinds.append(TRADED)
+        sets[i] = part
+    table = {name: [row[k] for row in rows] for k, name in enumerate(("open", "high", "low", "close", "volume"))}
+    return table, kinds, sets
+
+
+def absent_outside(dice: random.Random, table: dict[str, list[float]], kinds: list[int]) -> None:
+    """An instrument that is listed late, or ends before the others do; it begins with a traded bar."""
+    bars = len(kinds)
+    first, last = dice.choice((0, dice.randrange(1, bars // 3))), dice.choice((bars - 1, dice.randrange(2 * bars // 3, bars)))
+    while kinds[first] != TRADED:
+        first += 1
+    for i in [*range(first), *range(last + 1, bars)]:
+        kinds[i] = ABSENT
+        for values in table.values():
+            values[i] = math.nan
+
+
+def random_settlements(dice: random.Random, table: dict[str, list[float]], kinds: list[int]) -> list[list[tuple[float, float]]]:
+    """Mostly none, sometimes one or two in a bar, some with a rate of zero, some large."""
+    out: list[list[tuple[float, float]]] = []
+    for i, kind in enumerate(kinds):
+        settled = []
+        while kind != ABSENT and dice.random() < 0.12:
+            rate = dice.choice((0.0, 1e-4, -1e-4, 1e-3, 5e-3))
+            settled.append((rate, table["close"][i] * dice.choice((1.0, 0.999, 1.002))))
+        out.append(settled)
+    return out
+
+
+def random_execution(dice: random.Random) -> dict[str, Any]:
+    """Fees with rebates, slippage, touch or through, the three paths, sometimes a volume share."""
+    return {
+        "fee_maker": dice.choice((0.0, 2e-4, -5e-5)),
+        "fee_taker": dice.choice((0.0, 5e-4)),
+        "slippage": dice.choice((0.0, 2e-4, 0.01)),
+        "slippage_stop": dice.choice((None, None, 0.002)),
+        "through": dice.choice((0.0, 0.0, 1.0)),
+        "through_bps": dice.choice((0.0, 0.0, 3.0)),
+        "path": dice.choice(("nearest", "nearest", "low_first", "high_first")),
+        "liquidation_fee": dice.choice((0.0, 0.0125)),
+        "max_volume_share": dice.choice((0.0, 0.0, 0.0, 0.2)),
+    }
+
+
+def random_adaptive(dice: random.Random) -> dict[str, Any]:
+    """Short windows and low thresholds, so that every gate opens and closes within a few bars."""
+    return {
+        **ADAPTIVE,
+        "kama_period": dice.choice((3, 5)),
+        "kama_fast": 2,
+        "kama_slow": 30,
+        "atr_period": dice.choice((3, 5)),
+        "z_period": dice.choice((4, 8)),
+        "vol_period": dice.choice((4, 10)),
+        "regime_threshold": dice.choice((0.05, 0.3, 1.0)),
+        "er_trend_threshold": dice.choice((0.2, 0.5)),
+        "grid_spacing_k": dice.choice((0.3, 1.0)),
+        "grid_levels": dice.choice((1, 3, 6)),
+        "order_pct": dice.choice((0.03, 0.1, 0.3)),
+        "spacing_floor": dice.choice((0.001, 0.005)),
+        "regen_drift": dice.choice((1.0, 3.0, 100.0)),
+        "gamma": dice.choice((0.0, 0.5, 5.0)),
+        "kappa": dice.choice((0.7, 1.5, 5.0)),
+        "skew_cap": dice.choice((0.5, 5.0)),
+        "tp_min_profit": dice.choice((0.0, 0.002)),
+        "trailing_activation_er": dice.choice((0.3, 0.65)),
+        "trailing_reserve_pct": dice.choice((0.0, 0.25, 1.0)),
+        "trailing_trigger_level": dice.choice((0, 1, 2, 50)),
+        "halt_z_threshold": dice.choice((-3.0, -1.0, -0.3)),
+        "resume_z_threshold": dice.choice((-1.0, 0.0, 0.3)),
+        "deviance_sigma": dice.choice((1.0, 3.0)),
+        "max_position_age_hours": dice.choice((1.0, 6.0)),
+        "gap_prune_mult": dice.choice((1.0, 3.0)),
+        "funding_cost_ratio": dice.choice((0.0, 0.1, 0.5)),
+        "prune_depth_mult": dice.choice((0.2, 2.0)),
+        **{f"prune_{name}": dice.random() < 0.4 for name in ("deviance", "oldest", "gap", "funding", "offset")},
+        "max_drawdown_pct": dice.choice((0.02, 0.15, 10.0)),
+        "var_horizon_bars": dice.choice((1.0, 96.0)),
+        "atr_sl_mult": dice.choice((0.0, 1.0, 3.5)),
+        "max_position_pct": dice.choice((0.3, 0.7, 5.0)),
+        "allow_short": dice.random() < 0.7,
+    }
+
+
+def random_static(dice: random.Random) -> dict[str, Any]:
+    """Near rungs, sized by a share of equity."""
+    return {
+        **STATIC,
+        "grid_levels": dice.choice((1, 3, 8)),
+        "step": dice.choice((0.002, 0.005, 0.02)),
+        "order_pct": dice.choice((0.05, 0.3)),
+        "order_qty": 0.0,
+        "allow_short": dice.random() < 0.7,
+    }
