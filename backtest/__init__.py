@@ -1,0 +1,28 @@
+"""gridcore's public face: `import backtest as bt`."""
+
+from backtest.instrument import Instrument
+from backtest.load import load
+from backtest.market import Market
+from backtest.result import Result
+from backtest.run import run
+from backtest.strategy import Strategy
+from engine.account import Account
+from engine.errors import InputError, SourceError
+from engine.execution import Execution
+from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
+from engine.strategies.static_grid_parameters import StaticGrid
+
+__all__ = [
+    "Account",
+    "AdaptiveGrid",
+    "Execution",
+    "InputError",
+    "Instrument",
+    "Market",
+    "Result",
+    "SourceError",
+    "StaticGrid",
+    "Strategy",
+    "load",
+    "run",
+]

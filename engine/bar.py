@@ -8,15 +8,15 @@ from engine.liquidation import liquidate_account
 from engine.matching import begin_walk, high_comes_first, note_path_equity, walk_open, walk_single, walk_to
 from engine.orders import cancel_all_orders, refresh_triggers
 from engine.positions import refresh_side
-from engine.records import DELISTED_LABEL, FUNDING_LABEL, GAP, TRADED
+from engine.records import ABSENT, DELISTED_LABEL, FUNDING_LABEL, GAP, TRADED
 from engine.valuation import account_equity, gross_notional, is_flat, maintenance
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 
 # Rows of a bars array.
 OPEN, HIGH, LOW, CLOSE, VOLUME = 0, 1, 2, 3, 4
 
 
-@kernel
+@machine_kernel
 def equity_less_maintenance(account, states, instruments, terms):
     """Equity less maintenance margin of the whole account at the marks."""
     total = account_equity(account, states, instruments, terms)
@@ -25,7 +25,7 @@ def equity_less_maintenance(account, states, instruments, terms):
     return total
 
 
-@kernel
+@machine_kernel
 def joint_breach(account, states, instruments, terms, journal, bars, column, traded, field):
     """Test the account with every traded instrument at one extreme of its bar (`field`); liquidate there. Returns 1 if so.
 
@@ -45,7 +45,7 @@ def joint_breach(account, states, instruments, terms, journal, bars, column, tra
     return 0
 
 
-@kernel
+@machine_kernel
 def walk_together(account, states, instruments, terms, journal, bars, column, traded):
     """One (sub-)bar of several instruments in lockstep by path segment. Returns 1 when a liquidation ended the bar for all.
 
@@ -83,7 +83,7 @@ def walk_together(account, states, instruments, terms, journal, bars, column, tr
     return 0
 
 
-@kernel
+@machine_kernel
 def settle_funding(account, states, instruments, terms, journal, k, first, last, rates, marks):
     """Charge the settlements first..last-1 of a bar at its close: longs pay a positive rate, shorts receive it."""
     state = states[k]
@@ -112,7 +112,7 @@ def settle_funding(account, states, instruments, terms, journal, k, first, last,
             record_event(account, state, journal, k, FUNDING_LABEL, side, marks[s], qty, 0.0, 0.0, received, -1)
 
 
-@kernel
+@machine_kernel
 def delist(account, states, instruments, terms, journal, k):
     """Close what an instrument still holds at its last close, for the taker fee."""
     state = states[k]
@@ -129,7 +129,7 @@ def delist(account, states, instruments, terms, journal, k):
     settle_when_flat(account, states, terms, journal, k)
 
 
-@kernel
+@machine_kernel
 def close_bar(account, states, instruments, terms):
     """Mark the account at the closes and follow the statistics of a bar. Returns equity, quote currency."""
     equity = account_equity(account, states, instruments, terms)
@@ -163,7 +163,7 @@ def close_bar(account, states, instruments, terms):
     return equity
 
 
-@kernel
+@machine_kernel
 def exchange_single(account, states, instruments, terms, journal, i, kind, bars, sub_start, sub_count, sub_bars):
     """Bar `i` of a wallet with one instrument: its own path, or its sub-bars one after the other."""
     state = states[0]
@@ -208,7 +208,7 @@ def exchange_single(account, states, instruments, terms, journal, i, kind, bars,
     state["mark"] = bars[0, CLOSE, i]
 
 
-@kernel
+@machine_kernel
 def exchange_together(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded):
     """Bar `i` of a wallet with several instruments. Sub-bars are walked only when every traded instrument has them."""
     count = terms["instruments"]
@@ -222,9 +222,9 @@ def exchange_together(account, states, instruments, terms, journal, i, kinds, ba
                 finer = False
         elif kinds[k, i] == GAP:
             states[k]["gap_bars"] += 1
-            states[k]["mark"] = bars[k, CLOSE, i]
     if any_traded:
         for j in range(sub_count if finer else 1):
+            walks = False
             for k in range(count):
                 traded[k] = 0
                 column[k] = i
@@ -233,21 +233,27 @@ def exchange_together(account, states, instruments, terms, journal, i, kinds, ba
                     if finer:
                         column[k] = sub_start[k, i] + j
                         if sub_bars[k, VOLUME, column[k]] <= 0.0:
-                            states[k]["mark"] = sub_bars[k, CLOSE, column[k]]
                             traded[k] = 0
-            if finer:
+                    walks = walks or traded[k] == 1
+            ended = 0
+            if walks and finer:
                 ended = walk_together(account, states, instruments, terms, journal, sub_bars, column, traded)
-            else:
+            elif walks:
                 ended = walk_together(account, states, instruments, terms, journal, bars, column, traded)
             if ended == 1:
                 break
-        for k in range(count):
-            if kinds[k, i] == TRADED:
-                refresh_triggers(states[k])
-                states[k]["mark"] = bars[k, CLOSE, i]
+            if finer:
+                for k in range(count):
+                    if kinds[k, i] == TRADED:
+                        states[k]["mark"] = sub_bars[k, CLOSE, sub_start[k, i] + j]
+                        refresh_triggers(states[k])
+    for k in range(count):
+        if kinds[k, i] != ABSENT:
+            refresh_triggers(states[k])
+            states[k]["mark"] = bars[k, CLOSE, i]
 
 
-@kernel
+@machine_kernel
 def flush_events(account, journal, log, cursor):
     """Copy the bar's events behind the log's cursor. Returns the new cursor."""
     events = journal["events"]
@@ -258,7 +264,7 @@ def flush_events(account, journal, log, cursor):
     return cursor
 
 
-@kernel
+@machine_kernel
 def after_walk(account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count):
     """Funding and delisting at the close of bar `i`, instruments in order."""
     for k in range(terms["instruments"]):

@@ -6,7 +6,7 @@ A fill may come from the simulated exchange or from a real one; it is applied by
 import numpy as np
 
 from engine.journal import record_event
-from engine.orders import cancel_all_orders, refresh_resting_notional
+from engine.orders import cancel_all_orders, cancel_entries, refresh_resting_notional, refresh_triggers
 from engine.positions import arm_all_levels, find_lot, insert_lot, refresh_side, remove_lot
 from engine.records import (
     ENTRY,
@@ -23,10 +23,10 @@ from engine.records import (
     TOO_MANY_EVENTS,
 )
 from engine.valuation import is_flat
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 
 
-@kernel
+@machine_kernel
 def keep_fill(account, journal, k, order_id, kind, side, price, qty, fee, maker, mark):
     """Note a fill for a caller that wants to see fills (the stepper); does nothing inside a run."""
     if journal["keep_fills"] == 0:
@@ -48,7 +48,7 @@ def keep_fill(account, journal, k, order_id, kind, side, price, qty, fee, maker,
     journal["fill_count"] = count + 1
 
 
-@kernel
+@machine_kernel
 def open_lot(account, state, instrument, terms, journal, k, order, side, price, qty, fee):
     """A fill that opens inventory becomes a lot of its own."""
     place = insert_lot(account, state, side, price, qty)
@@ -73,7 +73,7 @@ def open_lot(account, state, instrument, terms, journal, k, order, side, price, 
     refresh_side(state, side)
 
 
-@kernel
+@machine_kernel
 def close_lot(account, state, instrument, journal, k, side, index, price, qty, fee, label):
     """Close a lot or a part of it at `price`. Returns the quantity closed, which is the whole lot when little would be left."""
     lot = state["lots"][side, index]
@@ -114,7 +114,7 @@ def close_lot(account, state, instrument, journal, k, side, index, price, qty, f
     return qty
 
 
-@kernel
+@machine_kernel
 def close_covered(account, state, instrument, journal, k, order, side, price, qty, fee):
     """A side's stop closes the lots it covers, worst first, up to its quantity."""
     step = instrument["step_size"]
@@ -137,7 +137,7 @@ def close_covered(account, state, instrument, journal, k, order, side, price, qt
             break
 
 
-@kernel
+@machine_kernel
 def covered_qty(state, order, side):
     """Quantity of the lots that a side's stop covers and that still stand."""
     total = 0.0
@@ -148,7 +148,16 @@ def covered_qty(state, order, side):
     return total
 
 
-@kernel
+@machine_kernel
+def stop_trading(account, states, terms):
+    """No entry of any instrument rests from now on, and none will be quoted."""
+    account["stopped"] = 1
+    for j in range(terms["instruments"]):
+        cancel_entries(states[j])
+        refresh_triggers(states[j])
+
+
+@machine_kernel
 def settle_when_flat(account, states, terms, journal, k):
     """Once everything is closed a negative wallet is credited to zero, and an account with nothing left stops trading."""
     if account["wallet"] <= 0.0 and is_flat(states, terms):
@@ -157,10 +166,10 @@ def settle_when_flat(account, states, terms, journal, k):
             account["wallet"] = 0.0
             account["shortfall"] += missing
             record_event(account, states[k], journal, k, SHORTFALL_LABEL, NO_SIDE, 0.0, 0.0, 0.0, missing, 0.0, -1)
-        account["stopped"] = 1
+        stop_trading(account, states, terms)
 
 
-@kernel
+@machine_kernel
 def fill_order(account, states, instruments, terms, journal, k, book, place, price, qty, fee, maker, mark):
     """Apply the fill of one order: `qty` at `price` for `fee`, while the market stood at `mark`."""
     state = states[k]
@@ -177,8 +186,6 @@ def fill_order(account, states, instruments, terms, journal, k, book, place, pri
     else:
         account["slippage_cost"] += abs(price - mark) * qty * instrument["multiplier"]
     order["alive"] = 0
-    if order["attached"] == 1:
-        state["attached_count"] -= 1
     if kind == ENTRY:
         state["entries_filled"] += 1
         if order["level"] >= 0:
@@ -196,14 +203,17 @@ def fill_order(account, states, instruments, terms, journal, k, book, place, pri
         index = find_lot(state, side, order["lot"])
         if index >= 0:
             closed = close_lot(account, state, instrument, journal, k, side, index, price, qty, fee, order["label"])
-            if kind == MARKET and order["qty"] - closed >= 0.5 * instrument["step_size"] and find_lot(state, side, order["lot"]) >= 0:
-                # A market order limited by volume waits with its remainder for the next bar.
+            waits = kind == MARKET or order["attached"] == 1
+            if waits and order["qty"] - closed >= 0.5 * instrument["step_size"] and find_lot(state, side, order["lot"]) >= 0:
+                # Limited by volume, a market order or a lot's own exit waits with its remainder for the next bar.
                 order["qty"] -= closed
                 order["alive"] = 1
+            elif order["attached"] == 1:
+                state["attached_count"] -= 1
     settle_when_flat(account, states, terms, journal, k)
 
 
-@kernel
+@machine_kernel
 def liquidate_side(account, states, instruments, terms, journal, k, side, price):
     """Close every lot of a side at the liquidation price, best first, for the liquidation fee."""
     state = states[k]
@@ -221,7 +231,7 @@ def liquidate_side(account, states, instruments, terms, journal, k, side, price)
         close_lot(account, state, instrument, journal, k, side, index, price, lot_qty, price * lot_qty * rate, LIQUIDATION_LABEL)
 
 
-@kernel
+@machine_kernel
 def finish_liquidation(account, states, terms, journal, k):
     """After the lots are closed: cancel orders, arm all levels, credit a shortfall, stop trading if so agreed."""
     for j in range(terms["instruments"]):
@@ -231,10 +241,10 @@ def finish_liquidation(account, states, terms, journal, k):
             states[j]["changed"] = 1
     settle_when_flat(account, states, terms, journal, k)
     if terms["continue_after_liquidation"] == 0:
-        account["stopped"] = 1
+        stop_trading(account, states, terms)
 
 
-@kernel
+@machine_kernel
 def apply_fill(account, states, instruments, terms, journal, fill):
     """Apply a fill that names its order by id, as the stepper and live trading do. Returns 1 when the order is known."""
     k = fill["instrument"]

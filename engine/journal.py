@@ -1,10 +1,10 @@
 """Events of the bar in hand, and the running totals they feed."""
 
 from engine.records import MAX_EVENTS, TOO_MANY_EVENTS
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 
 
-@kernel
+@machine_kernel
 def record_event(account, state, journal, instrument_index, label, side, price, qty, fee, realized_pnl, funding, lot):
     """Add an event to the totals and, when recording, to the journal. The wallet has already moved.
 

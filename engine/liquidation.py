@@ -3,11 +3,11 @@
 from engine.fills import finish_liquidation, liquidate_side
 from engine.records import LONG, SHORT
 from engine.valuation import excess, is_flat
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 from gridcore.margin import cross_breach_price, isolated_breach_price, isolated_excess
 
 
-@kernel
+@machine_kernel
 def liquidate_account(account, states, instruments, terms, journal):
     """Close every position of the account, each instrument at its mark, and end trading for this bar."""
     last = 0
@@ -19,14 +19,14 @@ def liquidate_account(account, states, instruments, terms, journal):
     finish_liquidation(account, states, terms, journal, last)
 
 
-@kernel
+@machine_kernel
 def liquidate_isolated(account, states, instruments, terms, journal, k, side):
     """Close one isolated side at the instrument's mark."""
     liquidate_side(account, states, instruments, terms, journal, k, side, states[k]["mark"])
     finish_liquidation(account, states, terms, journal, k)
 
 
-@kernel
+@machine_kernel
 def side_excess(state, instrument, side, price):
     """Isolated margin plus unrealized PnL less maintenance margin of one side at `price`."""
     scale = instrument["multiplier"]
@@ -41,7 +41,7 @@ def side_excess(state, instrument, side, price):
     )
 
 
-@kernel
+@machine_kernel
 def liquidated_here(account, states, instruments, terms, journal, k, rest):
     """Test the account where the price stands and liquidate it there. Returns 1 when the bar has ended for the instrument.
 
@@ -62,7 +62,7 @@ def liquidated_here(account, states, instruments, terms, journal, k, rest):
     return 0
 
 
-@kernel
+@machine_kernel
 def liquidated_on_the_way(account, states, instruments, terms, journal, k, rest, target):
     """Test the way from where the price stands to `target`; liquidate at the liquidation price. Returns 1 when that ended the bar."""
     state = states[k]

@@ -5,13 +5,13 @@ from typing import Any
 from engine.bar import after_walk, close_bar, exchange_single, exchange_together, flush_events
 from engine.records import ABSENT, LOG_FULL, LONG, OK, SHORT
 from engine.valuation import gross_notional, is_flat
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 
 # Stands for a strategy's compiled decision in the two templates below (`gridcore.compile.kernel_with` puts it in).
 decide: Any = None
 
 
-@kernel
+@machine_kernel
 def begin_bar(states, terms, i, time):
     """Tell every instrument which bar is in hand. `time` is the bar's open time, ms."""
     for k in range(terms["instruments"]):
@@ -19,13 +19,13 @@ def begin_bar(states, terms, i, time):
         states[k]["bar"] = i
 
 
-@kernel
+@machine_kernel
 def trades_on(account, states, terms):
     """Whether anything is left to decide: an account that has stopped and holds nothing runs on flat."""
     return account["stopped"] == 0 or not is_flat(states, terms)
 
 
-@kernel
+@machine_kernel
 def ready_to_decide(account, states, instruments, terms, k, kinds, first_decisions, i):
     """Whether instrument `k` decides on bar `i`; sets what the others hold and rest, which counts in its margin test."""
     if kinds[k, i] == ABSENT or i < first_decisions[k]:
@@ -40,14 +40,14 @@ def ready_to_decide(account, states, instruments, terms, k, kinds, first_decisio
     return True
 
 
-@kernel
+@machine_kernel
 def take_row(indicators, k, i, row):
     """Gather the indicator row of bar `i` of instrument `k` (stored by columns) into `row`."""
     for column in range(row.shape[0]):
         row[column] = indicators[k, column, i]
 
 
-@kernel
+@machine_kernel
 def exchange_bar(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded):
     """The simulated exchange on bar `i` of every instrument."""
     if terms["instruments"] == 1:
@@ -58,7 +58,7 @@ def exchange_bar(account, states, instruments, terms, journal, i, kinds, bars, s
         )
 
 
-@kernel
+@machine_kernel
 def finish_bar(account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count):
     """Funding, delisting and marking at the close of bar `i`. Returns equity, quote currency."""
     after_walk(account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count)

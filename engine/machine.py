@@ -40,6 +40,8 @@ class Program:
     # (parameters, bars (5, n)) -> (columns, n) and the same for rows `start` on, given an array whose earlier rows are filled
     fill_indicators: Callable[[Any, np.ndarray, np.ndarray, int], None]
     columns: int
+    # Whether rows can be continued from a window of bars; a user's indicators may need the whole history.
+    causal_pieces: bool = True
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,6 @@ class Machine:
         self.states = np.zeros(count, state_dtype)
         self.states["up_trigger"] = np.inf
         self.states["down_trigger"] = -np.inf
-        self.states["mark"] = np.nan
         self.states["armed"] = 1
         self.memory = np.zeros(count, self.program.memory_dtype)
         self.journals = np.zeros(1, journal_dtype)

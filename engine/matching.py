@@ -9,12 +9,12 @@ from engine.orders import met_by_rising, place_own_exits, refresh_triggers
 from engine.positions import find_lot
 from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE_PROFIT
 from engine.valuation import cannot_breach, rest_of_account, unrealized
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import floor_to
 
 
-@kernel
+@machine_kernel
 def high_comes_first(terms, instrument, open_, high, low):
     """Which extreme the path visits first: by default the nearer to the open, and a tie goes to the low."""
     path = terms["path"]
@@ -25,7 +25,7 @@ def high_comes_first(terms, instrument, open_, high, low):
     return (high - open_) < (open_ - low) - PRICE_TOLERANCE * instrument["tick_size"]
 
 
-@kernel
+@machine_kernel
 def note_path_equity(account, equity):
     """Follow peak and drawdown of equity along the walked path."""
     if equity > account["path_peak"]:
@@ -34,7 +34,7 @@ def note_path_equity(account, equity):
         account["path_drawdown_max"] = (account["path_peak"] - equity) / account["path_peak"]
 
 
-@kernel
+@machine_kernel
 def fillable(terms, instrument, volume, qty):
     """How much of `qty` a bar of `volume` lets fill, in whole steps."""
     if terms["max_volume_share"] <= 0.0:
@@ -42,7 +42,7 @@ def fillable(terms, instrument, volume, qty):
     return min(qty, floor_to(terms["max_volume_share"] * volume, instrument["step_size"]))
 
 
-@kernel
+@machine_kernel
 def exit_qty(state, order, side):
     """Quantity an exit order can still close: nothing once its lots are gone."""
     if order["lot"] < 0:
@@ -53,7 +53,7 @@ def exit_qty(state, order, side):
     return min(order["qty"], state["lots"][side, index]["qty"])
 
 
-@kernel
+@machine_kernel
 def execute(account, states, instruments, terms, journal, k, book, place, volume):
     """Fill an order whose trigger the path has reached, the price standing at the mark."""
     state = states[k]
@@ -93,7 +93,21 @@ def execute(account, states, instruments, terms, journal, k, book, place, volume
     fill_order(account, states, instruments, terms, journal, k, book, place, price, qty, fee, maker, state["mark"])
 
 
-@kernel
+@machine_kernel
+def keep_waiting(state):
+    """Drop the market orders that have filled; those that volume held back wait for the next bar."""
+    orders = state["orders"]
+    for book in range(MARKET_BOOK, BOOKS):
+        kept = 0
+        for place in range(state["order_count"][book]):
+            if orders[book, place]["alive"] == 1:
+                if kept != place:
+                    orders[book, kept] = orders[book, place]
+                kept += 1
+        state["order_count"][book] = kept
+
+
+@machine_kernel
 def begin_walk(account, states, instruments, terms, k):
     """Make an instrument ready for a (sub-)bar: own exits go live, every order may be tried once."""
     state = states[k]
@@ -103,29 +117,29 @@ def begin_walk(account, states, instruments, terms, k):
         state["cursor"][book] = state["head"][book]
 
 
-@kernel
+@machine_kernel
 def walk_open(account, states, instruments, terms, journal, k, price, volume):
     """The open: queued market orders, the liquidation test, limits and then stops that the open reaches. Returns 1 when it ended the bar."""
     state = states[k]
     value, margin = rest_of_account(states, instruments, terms, k)
     rest = value - margin
     state["mark"] = price
-    for side in range(2):
-        book = MARKET_BOOK + side
-        count = state["order_count"][book]
-        if count == 0:
-            continue
-        kept = 0
-        orders = state["orders"]
-        for place in range(count):
-            execute(account, states, instruments, terms, journal, k, book, place, volume)
-            if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
-                return 1
-            if orders[book, place]["alive"] == 1:
-                if kept != place:
-                    orders[book, kept] = orders[book, place]
-                kept += 1
-        state["order_count"][book] = kept
+    orders = state["orders"]
+    counts = state["order_count"]
+    place = state["cursor"]
+    # In the order they were queued. The counts are read anew each time: an account left with nothing loses all its orders.
+    while place[MARKET_BOOK] < counts[MARKET_BOOK] or place[MARKET_BOOK + 1] < counts[MARKET_BOOK + 1]:
+        book = MARKET_BOOK
+        if place[MARKET_BOOK] >= counts[MARKET_BOOK] or (
+            place[MARKET_BOOK + 1] < counts[MARKET_BOOK + 1]
+            and orders[MARKET_BOOK + 1, place[MARKET_BOOK + 1]]["id"] < orders[MARKET_BOOK, place[MARKET_BOOK]]["id"]
+        ):
+            book = MARKET_BOOK + 1
+        place[book] += 1
+        execute(account, states, instruments, terms, journal, k, book, place[book] - 1, volume)
+        if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
+            return 1
+    keep_waiting(state)
     if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
         return 1
     tolerance = PRICE_TOLERANCE * instruments[k]["tick_size"]
@@ -146,7 +160,7 @@ def walk_open(account, states, instruments, terms, journal, k, price, volume):
     return 0
 
 
-@kernel
+@machine_kernel
 def next_order(state, book, limit, tolerance, direction):
     """Index of the book's next living order that lies within reach of `limit`, -1 for none. Moves the cursor past dead ones."""
     place = state["cursor"][book]
@@ -159,7 +173,7 @@ def next_order(state, book, limit, tolerance, direction):
     return -1
 
 
-@kernel
+@machine_kernel
 def walk_to(account, states, instruments, terms, journal, k, target, volume):
     """Walk the price from its mark to `target`, filling orders in the order it meets their triggers. Returns 1 when the bar ended."""
     state = states[k]
@@ -215,7 +229,7 @@ def walk_to(account, states, instruments, terms, journal, k, target, volume):
     return 0
 
 
-@kernel
+@machine_kernel
 def nothing_can_happen(account, state, instrument, terms, high, low):
     """Whether a single instrument's bar reaches no trigger and cannot liquidate: the quiet path."""
     tolerance = PRICE_TOLERANCE * instrument["tick_size"]
@@ -230,7 +244,7 @@ def nothing_can_happen(account, state, instrument, terms, high, low):
     return cannot_breach(account["wallet"], state, instrument, low, high)
 
 
-@kernel
+@machine_kernel
 def walk_single(account, states, instruments, terms, journal, open_, high, low, close, volume):
     """One (sub-)bar of a wallet with a single instrument. Returns 1 when a liquidation ended the bar."""
     state = states[0]

@@ -7,16 +7,16 @@ falling price, those of 1, 2 and 5 by a rising one.
 import numpy as np
 
 from engine.records import ENTRY, MARKET, MAX_LOTS, STOP, TAKE_PROFIT, TOO_MANY_ORDERS
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 
 
-@kernel
+@machine_kernel
 def met_by_rising(book):
     """+1.0 when a rising price meets the orders of the book, -1.0 when a falling one does."""
     return 1.0 if book == 1 or book == 2 or book == 5 else -1.0
 
 
-@kernel
+@machine_kernel
 def place_order(account, state, kind, side, trigger, price, qty, lot, level, label):
     """Put an order into its book and return its record's index, -1 when the book is full."""
     book = 2 * kind + side
@@ -51,13 +51,13 @@ def place_order(account, state, kind, side, trigger, price, qty, lot, level, lab
     return place
 
 
-@kernel
+@machine_kernel
 def limit_trigger(terms, instrument, price, direction):
     """Path price that fills a limit order at `price`: a touch, or so far beyond it. `direction` +1 for sells, -1 for buys."""
     return price + direction * (terms["through"] * instrument["tick_size"] + terms["through_fraction"] * price)
 
 
-@kernel
+@machine_kernel
 def cancel_book(state, book):
     """Cancel every order of a book except lots' own exits."""
     if state["attached_count"] == 0:
@@ -75,7 +75,22 @@ def cancel_book(state, book):
     state["head"][book] = 0
 
 
-@kernel
+@machine_kernel
+def cancel_entries(state):
+    """Cancel every entry that rests."""
+    for side in range(2):
+        cancel_book(state, 2 * ENTRY + side)
+        state["resting_notional"][side] = 0.0
+
+
+@machine_kernel
+def cancel_take_profits(state):
+    """Cancel every take-profit the strategy has placed; lots' own exits stay."""
+    for side in range(2):
+        cancel_book(state, 2 * TAKE_PROFIT + side)
+
+
+@machine_kernel
 def cancel_all_orders(state):
     """Cancel every order of the instrument, lots' own exits and queued market orders too."""
     for book in range(state["order_count"].shape[0]):
@@ -91,7 +106,7 @@ def cancel_all_orders(state):
     refresh_triggers(state)
 
 
-@kernel
+@machine_kernel
 def refresh_triggers(state):
     """Find the nearest trigger above and below among the living orders."""
     orders = state["orders"]
@@ -113,7 +128,7 @@ def refresh_triggers(state):
     state["down_trigger"] = down
 
 
-@kernel
+@machine_kernel
 def refresh_resting_notional(state, instrument):
     """Notional of the entries that rest, at their own prices."""
     orders = state["orders"]
@@ -126,7 +141,7 @@ def refresh_resting_notional(state, instrument):
         state["resting_notional"][side] = total
 
 
-@kernel
+@machine_kernel
 def place_own_exits(account, state, terms, instrument):
     """Rest the exits that lots carry themselves and that were attached in an earlier (sub-)bar."""
     lots = state["lots"]

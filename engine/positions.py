@@ -6,10 +6,10 @@ A long is better the lower it was bought, a short the higher it was sold; of equ
 import numpy as np
 
 from engine.records import MAX_LOTS, TOO_MANY_LOTS
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 
 
-@kernel
+@machine_kernel
 def refresh_side(state, side):
     """Sums over the lots of a side, made afresh so that nothing drifts; a flat side forgets its stops and margin."""
     lots = state["lots"]
@@ -36,7 +36,7 @@ def refresh_side(state, side):
         state["margin"][side] = 0.0
 
 
-@kernel
+@machine_kernel
 def insert_lot(account, state, side, entry, qty):
     """Make room for a new lot in its rank and return its index (-1: the table is full). The caller fills the rest."""
     count = state["lot_count"][side]
@@ -61,7 +61,7 @@ def insert_lot(account, state, side, entry, qty):
     return place
 
 
-@kernel
+@machine_kernel
 def find_lot(state, side, lot_id):
     """Index of a lot by its id, -1 when it is gone. Searched from the end where lots close."""
     lots = state["lots"]
@@ -71,7 +71,7 @@ def find_lot(state, side, lot_id):
     return -1
 
 
-@kernel
+@machine_kernel
 def remove_lot(state, side, index):
     """Take a lot out of the table; its level is armed again when the grid is still the one that opened it."""
     lots = state["lots"]
@@ -84,7 +84,7 @@ def remove_lot(state, side, index):
     state["lot_count"][side] = last
 
 
-@kernel
+@machine_kernel
 def arm_all_levels(state):
     """Every level of both sides may be quoted again."""
     armed = state["armed"]

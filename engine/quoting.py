@@ -4,41 +4,27 @@ import numpy as np
 
 from engine.orders import cancel_book, limit_trigger, place_order
 from engine.records import ENTRY, MARKET, MARKET_BOOK, STOP, STOP_LABEL, TAKE_PROFIT, TAKE_PROFIT_LABEL
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to
 
 PLACED, TOO_SMALL, PAST_LIMIT = 1, 0, -1
-# Quantities and notionals that equal their minimum but for binary fractions pass.
-MINIMUM_TOLERANCE = 1e-9  # relative
+# What equals a minimum or a limit but for binary fractions passes.
+LIMIT_TOLERANCE = 1e-9  # relative
 
 
-@kernel
-def cancel_entries(state):
-    """Cancel every entry that rests."""
-    for side in range(2):
-        cancel_book(state, 2 * ENTRY + side)
-        state["resting_notional"][side] = 0.0
-
-
-@kernel
-def cancel_take_profits(state):
-    """Cancel every take-profit the strategy has placed; lots' own exits stay."""
-    for side in range(2):
-        cancel_book(state, 2 * TAKE_PROFIT + side)
-
-
-@kernel
+@machine_kernel
 def crosses(instrument, side, price, close):
     """Whether a limit entry at `price` would cross the market at `close` (a touch counts)."""
     sign = 1.0 - 2.0 * side
     return sign * (price - close) >= -PRICE_TOLERANCE * instrument["tick_size"]
 
 
-@kernel
-def place_entry(account, state, instrument, terms, side, level, price, qty, cap):
+@machine_kernel
+def place_bracket_entry(account, state, instrument, terms, side, level, price, qty, cap, take_profit, stop_loss):
     """Quote a post-only entry of `qty` at `price` if it is large enough and within every limit.
 
+    The lot it opens rests its own `take_profit` (limit) and `stop_loss` (stop) prices from the next (sub-)bar on; NaN: none.
     `cap` is the highest notional of the side (quote currency), infinite for none; `level` is the grid level it spends when
     it fills, -1 for none. Returns PLACED, TOO_SMALL (counted) or PAST_LIMIT. Lots count at the last close.
     """
@@ -47,7 +33,8 @@ def place_entry(account, state, instrument, terms, side, level, price, qty, cap)
     state["wanted_rungs"] += 1
     multiplier = instrument["multiplier"]
     notional = qty * price * multiplier
-    enough = 1.0 - MINIMUM_TOLERANCE
+    enough = 1.0 - LIMIT_TOLERANCE
+    allowed = 1.0 + LIMIT_TOLERANCE
     if not (
         price > 0.0
         and qty > 0.0
@@ -59,23 +46,33 @@ def place_entry(account, state, instrument, terms, side, level, price, qty, cap)
         return TOO_SMALL
     close = state["mark"]
     side_notional = state["qty"][side] * multiplier * close + state["resting_notional"][side] + notional
-    if side_notional > cap:
+    if side_notional > cap * allowed:
         return PAST_LIMIT
     gross = multiplier * close * (state["qty"][0] + state["qty"][1])
     resting = state["resting_notional"][0] + state["resting_notional"][1]
-    if (account["others_notional"] + gross + resting + notional) / terms["leverage"] > account["equity"]:
+    if (account["others_notional"] + gross + resting + notional) / terms["leverage"] > account["equity"] * allowed:
         return PAST_LIMIT
-    if side_notional > instrument["leverage_cap"]:
+    if side_notional > instrument["leverage_cap"] * allowed:
         state["tier_cap_hits"] += 1
         return PAST_LIMIT
     direction = 2.0 * side - 1.0
-    place_order(account, state, ENTRY, side, limit_trigger(terms, instrument, price, direction), price, qty, -1, level, side)
+    place = place_order(account, state, ENTRY, side, limit_trigger(terms, instrument, price, direction), price, qty, -1, level, side)
+    if place >= 0:
+        order = state["orders"][2 * ENTRY + side, place]
+        order["take_profit"] = take_profit
+        order["stop_loss"] = stop_loss
     state["entries_placed"] += 1
     state["resting_notional"][side] += notional
     return PLACED
 
 
-@kernel
+@machine_kernel
+def place_entry(account, state, instrument, terms, side, level, price, qty, cap):
+    """Quote a post-only entry without exits of its own; see `place_bracket_entry`."""
+    return place_bracket_entry(account, state, instrument, terms, side, level, price, qty, cap, np.nan, np.nan)
+
+
+@machine_kernel
 def place_take_profit(account, state, instrument, terms, side, index, price):
     """Rest a reduce-only limit at `price` on the lot at `index` of a side. A price that is not positive is no order."""
     if not price > 0.0:
@@ -85,7 +82,7 @@ def place_take_profit(account, state, instrument, terms, side, index, price):
     place_order(account, state, TAKE_PROFIT, side, trigger, price, lot["qty"], lot["id"], -1, TAKE_PROFIT_LABEL + side)
 
 
-@kernel
+@machine_kernel
 def close_at_market(account, state, side, index, label):
     """Queue a market order that closes the lot at `index` of a side at the next open. Does nothing when one is queued."""
     lot = state["lots"][side, index]
@@ -95,7 +92,7 @@ def close_at_market(account, state, side, index, label):
     place_order(account, state, MARKET, side, np.nan, np.nan, lot["qty"], lot["id"], -1, label)
 
 
-@kernel
+@machine_kernel
 def place_stop(account, state, side, price, qty, covers_below, stage):
     """Place a reduce-only stop of a side over the lots with ids below `covers_below`. A price that is not positive is no order."""
     if not price > 0.0:
@@ -107,7 +104,7 @@ def place_stop(account, state, side, price, qty, covers_below, stage):
         order["stage"] = stage
 
 
-@kernel
+@machine_kernel
 def covered_by_stops(state, side):
     """Lots that a stop placed now covers, their quantity and their average entry (NaN for none): all that are not being closed."""
     if state["order_count"][MARKET_BOOK + side] == 0:
@@ -129,7 +126,7 @@ def covered_by_stops(state, side):
     return count, qty, cost / qty
 
 
-@kernel
+@machine_kernel
 def place_stop_stages(account, state, instrument, side, distance, tick_round):
     """Two resting stops below the average entry of a long side (above, of a short one), `distance` and 1.5 times it away.
 

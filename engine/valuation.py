@@ -1,24 +1,24 @@
 """What positions are worth at a price: unrealized PnL, notional, maintenance margin, equity."""
 
 from engine.records import LONG, SHORT
-from gridcore.compile import kernel
+from gridcore.compile import machine_kernel
 from gridcore.margin import cross_excess, maintenance_margin
 
 
-@kernel
+@machine_kernel
 def unrealized(state, instrument, price):
     """Unrealized PnL of both sides at `price`, quote currency."""
     net_qty = state["qty"][LONG] - state["qty"][SHORT]
     return instrument["multiplier"] * (price * net_qty - (state["cost"][LONG] - state["cost"][SHORT]))
 
 
-@kernel
+@machine_kernel
 def gross_notional(state, instrument, price):
     """Notional of both sides together at `price`, quote currency; hedge legs are never netted."""
     return instrument["multiplier"] * price * (state["qty"][LONG] + state["qty"][SHORT])
 
 
-@kernel
+@machine_kernel
 def maintenance(state, instrument, price):
     """Maintenance margin of both sides at `price`, quote currency; the tier goes by the notional of a side."""
     scale = instrument["multiplier"] * price
@@ -27,7 +27,7 @@ def maintenance(state, instrument, price):
     )
 
 
-@kernel
+@machine_kernel
 def is_flat(states, terms):
     """Whether no instrument holds a lot."""
     for k in range(terms["instruments"]):
@@ -36,7 +36,7 @@ def is_flat(states, terms):
     return True
 
 
-@kernel
+@machine_kernel
 def account_equity(account, states, instruments, terms):
     """Wallet plus the unrealized PnL of every instrument at its mark, quote currency."""
     equity = account["wallet"]
@@ -46,7 +46,7 @@ def account_equity(account, states, instruments, terms):
     return equity
 
 
-@kernel
+@machine_kernel
 def rest_of_account(states, instruments, terms, k):
     """Unrealized PnL and maintenance margin of all instruments but `k`, each at its mark."""
     value = 0.0
@@ -58,7 +58,7 @@ def rest_of_account(states, instruments, terms, k):
     return value, margin
 
 
-@kernel
+@machine_kernel
 def excess(wallet, state, instrument, price):
     """Equity less maintenance margin at `price`; `wallet` includes what the rest of the account adds (spec's W')."""
     scale = instrument["multiplier"]
@@ -74,7 +74,7 @@ def excess(wallet, state, instrument, price):
     )
 
 
-@kernel
+@machine_kernel
 def cannot_breach(wallet, state, instrument, low, high):
     """Whether equity surely stays above maintenance margin everywhere between `low` and `high`.
 

@@ -81,9 +81,7 @@ def validate_tiers(tiers: np.ndarray) -> None:
     derived = derive_maintenance_amounts(floors, rates)
     for row in range(tiers.size):
         if not abs(tiers["cum"][row] - derived[row]) <= AMOUNT_TOLERANCE * max(1.0, derived[row]):
-            raise ValueError(
-                f"tiers row {row}: cum = {tiers['cum'][row]:.10g}; floors and rates make it {derived[row]:.10g} (leave cum out to have it derived)"
-            )
+            raise ValueError(f"tiers row {row}: cum = {tiers['cum'][row]:.10g}; floors and rates make it {derived[row]:.10g}")
 
 
 @kernel
@@ -210,18 +208,16 @@ def cross_liquidation_prices(wallet, long_qty, long_cost, short_qty, short_cost,
 
 @kernel
 def cross_liquidation_price(wallet, long_qty, long_cost, short_qty, short_cost, mark, tiers, count):
-    """The liquidation price on the adverse side: below when net long, above when net short, NaN when there is none.
+    """The liquidation price on the adverse side: below when net long, above when net short.
 
-    With equal quantities both sides are adverse: the end nearer to `mark`. Arguments as in `cross_excess`.
+    Where that end does not exist the other one, which a nearly balanced hedge may have (both maintenance margins grow
+    with the price); NaN when there is none. Equal quantities have an upper end only. Arguments as in
+    `cross_liquidation_prices`.
     """
     lower, upper = cross_liquidation_prices(wallet, long_qty, long_cost, short_qty, short_cost, mark, tiers, count)
     if long_qty > short_qty:
-        return lower
-    if long_qty < short_qty or np.isnan(lower):
-        return upper
-    if np.isnan(upper) or mark - lower <= upper - mark:
-        return lower
-    return upper
+        return upper if np.isnan(lower) else lower
+    return lower if np.isnan(upper) else upper
 
 
 @kernel

@@ -23,8 +23,7 @@ def kama_slope_into(kama, atr, out, start):
     if start == 0 and size > 0:
         out[0] = np.nan
     for i in range(max(start, 1), size):
-        slope = (kama[i] - kama[i - 1]) / atr[i]
-        out[i] = slope if atr[i] > 0.0 else np.nan
+        out[i] = (kama[i] - kama[i - 1]) / atr[i] if atr[i] > 0.0 else np.nan
 
 
 @kernel

@@ -230,10 +230,11 @@ def rolling_sum(values, window):
 def rolling_deviation_into(values, window, out, start):
     """Fill `out[start:]` with the sample standard deviation (ddof 1) of the last `window` values, in their unit.
 
+    Accurate to about 1e-16 times the larger of 1 and mean/deviation, relative.
     Exactly 0 where the window is constant; NaN everywhere for a window of 1.
     """
     size = out.size
-    first = fill_missing(out, start, window - 1)
+    first = fill_missing(out, start, window - 1 if window > 1 else size)
     block = block_length(window, size - first)
     means = scratch_rows(block, window)
     squares = scratch_rows(block, window)

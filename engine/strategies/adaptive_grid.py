@@ -12,15 +12,13 @@ from engine.loop import decide_bar, run_bars
 from engine.journal import record_event
 from engine.quoting import (
     PAST_LIMIT,
-    cancel_entries,
-    cancel_take_profits,
     close_at_market,
     crosses,
     place_entry,
     place_stop_stages,
     place_take_profit,
 )
-from engine.orders import refresh_triggers
+from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
 from engine.positions import arm_all_levels
 from engine.records import (
     HALT_LABEL,
@@ -36,7 +34,7 @@ from engine.records import (
     SHORT,
 )
 from gridcore.avellaneda_stoikov import bar_reservation_shift, bar_spread
-from gridcore.compile import kernel, kernel_with
+from gridcore.compile import kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.ladders import arithmetic_level, grid_spacing
 from gridcore.regime import classify_regime
@@ -79,7 +77,7 @@ memory_dtype = np.dtype(
 )
 
 
-@kernel
+@machine_kernel
 def worst_lot(state, side):
     """Index of the worst lot that is not being closed, -1 for none."""
     for j in range(state["lot_count"][side]):
@@ -88,7 +86,7 @@ def worst_lot(state, side):
     return -1
 
 
-@kernel
+@machine_kernel
 def prune_by_age(state, side, p):
     """Index of the side's oldest lot if it is past its age, else -1."""
     limit = p["max_position_age_hours"] * MILLISECONDS_PER_HOUR
@@ -104,22 +102,24 @@ def prune_by_age(state, side, p):
     return -1
 
 
-@kernel
+@machine_kernel
 def prune_by_funding(state, side, p, close, memory):
     """Index of the lot that paid most funding if funding eats the side's grid profit, else -1."""
     floor = memory["order_notional"] * memory["spacing"] / close
     if not state["lot_funding"][side] > p["funding_cost_ratio"] * max(state["grid_profit"][side], floor):
         return -1
     most = -1
-    # From the best lot on, so that of equal payers the best is taken.
+    paid = 0.0
+    # From the best lot on, so that of equal payers (but for binary fractions) the best is taken.
     for j in range(state["lot_count"][side] - 1, -1, -1):
         lot = state["lots"][side, j]
-        if lot["pending"] == 0 and (most < 0 or lot["funding"] > state["lots"][side, most]["funding"]):
+        if lot["pending"] == 0 and (most < 0 or lot["funding"] > paid + 1e-9 * abs(paid)):
             most = j
+            paid = lot["funding"]
     return most
 
 
-@kernel
+@machine_kernel
 def prune_by_offset(state, instrument, side, p, close, spacing):
     """Index of the worst lot deep under water whose loss past profit can pay for, else -1."""
     buffer = state["offset_buffer"][side]
@@ -138,7 +138,7 @@ def prune_by_offset(state, instrument, side, p, close, spacing):
     return -1
 
 
-@kernel
+@machine_kernel
 def choose_prune(state, instrument, side, p, close, kama, atr, memory):
     """The lot of a side to close at the next open and the reason: the first method that fires. Index -1 for none."""
     worst = worst_lot(state, side)
@@ -166,7 +166,7 @@ def choose_prune(state, instrument, side, p, close, kama, atr, memory):
     return -1, 0
 
 
-@kernel
+@machine_kernel
 def level_price(memory, instrument, side, index):
     """Price of a level's entry side: buy levels for LONG, sell levels for SHORT."""
     return arithmetic_level(
@@ -174,7 +174,7 @@ def level_price(memory, instrument, side, index):
     )
 
 
-@kernel
+@machine_kernel
 def regenerate(p, x, account, state, instrument, terms, memory):
     """A new grid round the anchor: spacing by volatility, centre shifted against the inventory, every level armed."""
     anchor = memory["anchor"]
@@ -198,7 +198,7 @@ def regenerate(p, x, account, state, instrument, terms, memory):
     arm_all_levels(state)
 
 
-@kernel
+@machine_kernel
 def quote_ladder(p, close, account, state, instrument, terms, memory, side):
     """Entries of a side, nearest level first, from what is armed; a limit ends the ladder."""
     cap = p["max_position_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
@@ -214,7 +214,7 @@ def quote_ladder(p, close, account, state, instrument, terms, memory, side):
             break
 
 
-@kernel
+@machine_kernel
 def quote_exits(p, close, account, state, instrument, terms, memory, side, riding):
     """Take-profits of a side: the best lot takes the nearest level of the other side; riding lots carry none."""
     sign = 1.0 - 2.0 * side
@@ -246,7 +246,7 @@ def quote_exits(p, close, account, state, instrument, terms, memory, side, ridin
         place_take_profit(account, state, instrument, terms, side, j, price)
 
 
-@kernel
+@machine_kernel
 def decide(p, x, account, state, instrument, terms, journal, k, memory):
     """Edit the order list of instrument `k` for the coming bar, from the indicator row `x` of the last closed bar.
 

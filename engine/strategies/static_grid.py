@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from engine.loop import decide_bar, run_bars
-from engine.orders import refresh_triggers
+from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
 from engine.positions import arm_all_levels
 from engine.quoting import (
+    LIMIT_TOLERANCE,
     PAST_LIMIT,
     PLACED,
-    cancel_entries,
-    cancel_take_profits,
     close_at_market,
     crosses,
     place_entry,
     place_take_profit,
 )
 from engine.records import ENTRY, LONG, RECENTER_LABEL, SHORT
-from gridcore.compile import kernel, kernel_with
+from gridcore.compile import kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to, floor_to
 
@@ -42,7 +41,7 @@ memory_dtype = np.dtype(
 )
 
 
-@kernel
+@machine_kernel
 def rung_price(anchor, step, side, rung, tick):
     """Price of rung 1, 2, ... of a side; rung 0 is the anchor, rounded the same way."""
     if side == LONG:
@@ -50,7 +49,7 @@ def rung_price(anchor, step, side, rung, tick):
     return ceil_to(anchor * (1.0 + rung * step), tick)
 
 
-@kernel
+@machine_kernel
 def quotes_still_stand(close, account, state, instrument, terms):
     """Whether quoting anew at `close` would give what rests already: nothing crosses and no limit is passed."""
     for side in range(2):
@@ -59,14 +58,14 @@ def quotes_still_stand(close, account, state, instrument, terms):
         if head < state["order_count"][book] and crosses(instrument, side, state["orders"][book, head]["price"], close):
             return False
         lots = state["qty"][side] * instrument["multiplier"] * close
-        if lots + state["resting_notional"][side] > instrument["leverage_cap"]:
+        if lots + state["resting_notional"][side] > instrument["leverage_cap"] * (1.0 + LIMIT_TOLERANCE):
             return False
     gross = instrument["multiplier"] * close * (state["qty"][LONG] + state["qty"][SHORT])
     resting = state["resting_notional"][LONG] + state["resting_notional"][SHORT]
-    return (account["others_notional"] + gross + resting) / terms["leverage"] <= account["equity"]
+    return (account["others_notional"] + gross + resting) / terms["leverage"] <= account["equity"] * (1.0 + LIMIT_TOLERANCE)
 
 
-@kernel
+@machine_kernel
 def quote(p, close, account, state, instrument, terms, memory):
     """Entries of every armed rung, nearest first, and the exits of what is held."""
     cancel_entries(state)
@@ -100,7 +99,7 @@ def quote(p, close, account, state, instrument, terms, memory):
                 place_take_profit(account, state, instrument, terms, side, j, price)
 
 
-@kernel
+@machine_kernel
 def decide(p, x, account, state, instrument, terms, journal, k, memory):
     """Edit the order list of instrument `k` for the coming bar, from the last close."""
     close = x[CLOSE]

@@ -57,8 +57,7 @@ def z_score_into(close, period, atr, out, start):
     """Fill `out[start:]` with `(close - SMA_period)/atr`, the distance from the mean in ATR. NaN where `atr` is 0 or NaN."""
     simple_moving_average_into(close, period, out, start)
     for i in range(start, out.size):
-        score = (close[i] - out[i]) / atr[i]
-        out[i] = score if atr[i] > 0.0 else np.nan
+        out[i] = (close[i] - out[i]) / atr[i] if atr[i] > 0.0 else np.nan
 
 
 @kernel

@@ -21,9 +21,8 @@ def _efficiency(values, later, ratio):
     """Turn path lengths in `ratio` into net movement over path length."""
     for k in range(ratio.size):
         length = ratio[k]
-        share = abs(later[k] - values[k]) / length
         # Rounding may put a straight path a hair above 1.
-        ratio[k] = min(share, 1.0) if length != 0.0 else 0.0
+        ratio[k] = min(abs(later[k] - values[k]) / length, 1.0) if length != 0.0 else 0.0
 
 
 @kernel

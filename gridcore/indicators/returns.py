@@ -76,8 +76,8 @@ def rolling_correlation(first, second, period):
     first_squares, second_squares, products = rolling_comoments(first, second, period)
     for i in range(products.size):
         # Two roots: the product of two small sums of squares may underflow.
-        correlation = products[i] / (np.sqrt(first_squares[i]) * np.sqrt(second_squares[i]))
-        products[i] = min(max(correlation, -1.0), 1.0)
+        scale = np.sqrt(first_squares[i]) * np.sqrt(second_squares[i])
+        products[i] = min(max(products[i] / scale, -1.0), 1.0) if scale > 0.0 else np.nan
     return products
 
 
@@ -90,6 +90,5 @@ def rolling_beta(values, benchmark, period):
     """
     _, benchmark_squares, products = rolling_comoments(values, benchmark, period)
     for i in range(products.size):
-        slope = products[i] / benchmark_squares[i]
-        products[i] = slope if benchmark_squares[i] > 0.0 else np.nan
+        products[i] = products[i] / benchmark_squares[i] if benchmark_squares[i] > 0.0 else np.nan
     return products

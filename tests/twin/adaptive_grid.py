@@ -157,7 +157,7 @@ def choose_prune(world: World, book: Book, parameters: dict[str, Any], row: Row,
         if paid > parameters["funding_cost_ratio"] * max(book.grid_profit[side], one_order):
             dearest = lots[0]
             for lot in lots:
-                if -lot.funding > -dearest.funding:
+                if -lot.funding > -dearest.funding + 1e-9 * abs(dearest.funding):
                     dearest = lot
             return "PRUNE_FUNDING", dearest
 

@@ -54,7 +54,7 @@ def joint_breach(world: World, candles: dict[int, Candle], traded: list[int]) ->
         if cross_excess(world, prices) <= 0.0:
             count_liquidation(world, "joint", 0.0, 0.0)
             world.counters["joint_liquidations"] += 1
-            liquidate_everything(world, prices, world.books[0])
+            liquidate_everything(world, prices)
             return True
     return False
 

@@ -140,7 +140,7 @@ def breaches(world: World, book: Book, start: float, end: float, reason: str) ->
     elif not world.flat() and cross_excess(world, prices_with(world, book, end)) <= 0.0:
         price = breach_price(lambda p: cross_excess(world, prices_with(world, book, p)), start, end)
         count_liquidation(world, reason, start, end)
-        liquidate_everything(world, prices_with(world, book, price), book)
+        liquidate_everything(world, prices_with(world, book, price))
         return True
     if credit_shortfall(world, book):  # a close past the wallet left nothing without a breach
         stop_trading(world)
@@ -157,8 +157,9 @@ def count_liquidation(world: World, reason: str, start: float, end: float) -> No
     world.counters["liquidations_" + reason] += 1
 
 
-def liquidate_everything(world: World, prices: list[float], walked: Book) -> None:
+def liquidate_everything(world: World, prices: list[float]) -> None:
     """Cross margin: every lot of every instrument closes at its price, best first, LONG first, liquidation fee."""
+    last = [book for book in world.books if book.lots][-1]
     for book, price in zip(world.books, prices, strict=True):
         for side in SIDES:
             for lot in book.side_lots(side):
@@ -166,7 +167,7 @@ def liquidate_everything(world: World, prices: list[float], walked: Book) -> Non
     for book in world.books:
         book.cancel_everything()
         book.filled = True
-    credit_shortfall(world, walked)
+    credit_shortfall(world, last)
     if world.account["after_liquidation"] == "stop" or world.wallet <= 0.0:
         stop_trading(world)
     end_bar_for_all(world)
@@ -180,7 +181,7 @@ def liquidate_side(world: World, book: Book, side: int, price: float) -> None:
     book.cancel_everything()
     world.ended.add(book.index)
     credit_shortfall(world, book)
-    if world.account["after_liquidation"] == "stop" or world.wallet <= 0.0:
+    if world.account["after_liquidation"] == "stop" or (world.flat() and world.wallet <= 0.0):
         stop_trading(world)
 
 

@@ -16,6 +16,8 @@ def resting_entries(book: Book, side: int | None = None) -> float:
     orders = [order for order in book.orders if order.kind == ENTRY and side in (None, order.side)]
     return sum(order.price * order.qty * book.mult for order in orders)
 
+LIMIT_TOLERANCE = 1e-9  # relative: a notional that equals its limit but for binary fractions is allowed
+
 
 def crosses(book: Book, side: int, price: float, close: float) -> bool:
     """A long rung at or above the close, a short rung at or below it."""
@@ -58,15 +60,15 @@ def quote_entries(
             continue
         notional = qty * price * book.mult
         side_notional = book.notional(side, close) + resting_entries(book, side) + notional
-        if cap is not None and side_notional > cap:
+        if cap is not None and side_notional > cap * (1.0 + LIMIT_TOLERANCE):
             world.counters["position_cap_hits"] += 1
             return
         gross = sum(other.notional(each, other.mark) for other in world.books for each in SIDES)
         resting = sum(resting_entries(other) for other in world.books)
-        if (gross + resting + notional) / leverage > equity:
+        if (gross + resting + notional) / leverage > equity * (1.0 + LIMIT_TOLERANCE):
             world.counters["margin_hits"] += 1
             return
-        if side_notional > notional_cap(book.tiers, leverage):
+        if side_notional > notional_cap(book.tiers, leverage) * (1.0 + LIMIT_TOLERANCE):
             count(world, book, "tier_cap_hits")
             return
         book.place(ENTRY, side, price, qty, level=level)

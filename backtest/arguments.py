@@ -1,0 +1,134 @@
+"""The options of `main.py`: what they are called, and what they change in a configuration."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from backtest.configuration import FEE_PRESETS, Configuration, strategy_class, strategy_name
+from backtest.output import DEFAULT_OUTPUT
+from engine.errors import InputError
+from engine.parameters import Parameters
+
+# Options that set one field of one table, by the option's name.
+DIRECT = {
+    "coins": ("data", "coins"),
+    "start": ("data", "start"),
+    "end": ("data", "end"),
+    "timeframe": ("data", "timeframe"),
+    "source": ("data", "source"),
+    "exchange": ("data", "exchange"),
+    "data_dir": ("data", "data_dir"),
+    "sub_bars": ("data", "sub_bars"),
+    "seed": ("data", "seed"),
+    "capital": ("account", "capital"),
+    "leverage": ("account", "leverage"),
+    "wallet": ("account", "wallet"),
+    "margin": ("account", "margin"),
+    "path": ("execution", "path"),
+    "through_bps": ("execution", "through_bps"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises InputError in place of printing its usage and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
+
+    def nearest_option(self, text: str) -> str:
+        names = [name for action in self._actions for name in action.option_strings]
+        close = difflib.get_close_matches(text.partition("=")[0], names, n=1)
+        return f"; did you mean {close[0]}?" if close else "; --help lists the options"
+
+
+def build_parser() -> _Parser:
+    """The parser of `main.py`."""
+    parser = _Parser(
+        prog="main.py",
+        description="Backtest a hedge-mode grid on one or several perpetual futures and write the run to a folder.",
+        epilog="Exit codes: 0 done, 2 bad input, 3 the data source could not be read or has nothing for the coin.",
+        allow_abbrev=False,
+    )
+    text: dict[str, Any] = {"default": None}
+    market = parser.add_argument_group("market")
+    market.add_argument("--coins", nargs="+", metavar="COIN", help="coins or symbols, such as BTC ETH (default: BTC)", **text)
+    market.add_argument("--start", metavar="DATE", help="first bar that may trade, UTC", **text)
+    market.add_argument("--end", metavar="DATE", help="end, exclusive, UTC", **text)
+    market.add_argument("--timeframe", metavar="TF", help="length of a bar, 1m to 1d (default: 15m)", **text)
+    market.add_argument("--source", metavar="NAME", help="auto, files or simulated (default: auto)", **text)
+    market.add_argument("--exchange", metavar="NAME", help="venue the data files are named after (default: binanceusdm)", **text)
+    market.add_argument("--data-dir", metavar="DIR", help="folder with market data files", **text)
+    market.add_argument("--sub-bars", metavar="TF", help="walk orders on finer bars, such as 1m", **text)
+    market.add_argument("--seed", metavar="N", help="seed of the simulated market", **text)
+    account = parser.add_argument_group("account")
+    account.add_argument(
+        "--capital", metavar="X", help="starting balance, each coin's own when wallets are separate (default: 10000)", **text
+    )
+    account.add_argument(
+        "--leverage", metavar="X", help="divides initial margin and, by default, multiplies order size (default: 1)", **text
+    )
+    account.add_argument("--wallet", metavar="KIND", help="shared or separate (default: separate)", **text)
+    account.add_argument("--margin", metavar="KIND", help="cross or isolated (default: cross)", **text)
+    execution = parser.add_argument_group("execution")
+    execution.add_argument("--fees", metavar="PRESET", help=f"{' or '.join(FEE_PRESETS)}", **text)
+    execution.add_argument("--fills", metavar="RULE", help="touch, or through: traded through by a tick (default: touch)", **text)
+    execution.add_argument("--through-bps", metavar="X", help="basis points beyond a limit price that the path must reach", **text)
+    execution.add_argument("--path", metavar="PATH", help="nearest, low_first or high_first (default: nearest)", **text)
+    strategy = parser.add_argument_group("strategy and settings")
+    strategy.add_argument("--strategy", metavar="NAME", help="adaptive_grid or static_grid (default: adaptive_grid)", **text)
+    strategy.add_argument("--no-short", action="store_true", help="do not sell short")
+    strategy.add_argument("--config", metavar="FILE", help="TOML file with [strategy], [account], [execution], [data]", **text)
+    strategy.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting; may be given several times")
+    output = parser.add_argument_group("output")
+    output.add_argument("--output", metavar="DIR", default=str(DEFAULT_OUTPUT), help=f"where run folders go (default: {DEFAULT_OUTPUT})")
+    output.add_argument("--no-charts", action="store_true", help="write no PNG charts")
+    output.add_argument("--json", action="store_true", help="print summary.json in place of the table")
+    output.add_argument("--quiet", action="store_true", help="print nothing but errors; files are written all the same")
+    output.add_argument("--list-params", action="store_true", help="list every setting with default, range and meaning, and leave")
+    output.add_argument("--version", action="store_true", help="print the version and leave")
+    return parser
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The options given. Raises InputError, one sentence, for what is not an option."""
+    parser = build_parser()
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        raise InputError(f"{unknown[0]} is not an option{parser.nearest_option(unknown[0])}")
+    return options
+
+
+def configuration(options: argparse.Namespace) -> Configuration:
+    """The settings of a run: the file, then options, then --set, each overriding the one before. Raises InputError."""
+    settings = Configuration.read(options.config) if options.config else Configuration()
+    if options.strategy is not None and options.strategy != strategy_name(settings.strategy):
+        settings = replace(settings, strategy=strategy_class(options.strategy)())
+    changes: dict[str, dict[str, Any]] = {"data": {}, "account": {}, "execution": {}}
+    if options.fees is not None:
+        if options.fees not in FEE_PRESETS:
+            raise InputError(f"--fees {options.fees} is refused: it must be {' or '.join(FEE_PRESETS)}")
+        changes["execution"].update(zip(("fee_maker", "fee_taker"), FEE_PRESETS[options.fees], strict=True))
+    if options.fills is not None:
+        if options.fills not in ("touch", "through"):
+            raise InputError(f"--fills {options.fills} is refused: it must be touch or through")
+        changes["execution"]["through"] = 0.0 if options.fills == "touch" else 1.0
+    for option, (table, name) in DIRECT.items():
+        if getattr(options, option) is not None:
+            changes[table][name] = getattr(options, option)
+    for table, values in changes.items():
+        if values:
+            part: Parameters = getattr(settings, table)
+            settings = replace(settings, **{table: part.replace(**values)})
+    for assignment in options.set:
+        settings = settings.set(assignment)
+    if options.no_short:
+        if "allow_short" not in type(settings.strategy).model_fields:
+            raise InputError(f"--no-short is refused: {strategy_name(settings.strategy)} has no allow_short")
+        settings = replace(settings, strategy=settings.strategy.replace(allow_short=False))
+    if settings.data.data_dir is not None and not Path(settings.data.data_dir).expanduser().is_dir():
+        raise InputError(f"--data-dir {settings.data.data_dir} is refused: it must be a folder")
+    return settings

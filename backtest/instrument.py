@@ -1,0 +1,146 @@
+"""What is traded: price and quantity steps, minimum sizes and margin tiers of one contract."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from backtest.tiers import tier_records
+from engine.errors import InputError
+from gridcore.margin import default_tiers
+
+_QUOTE = "USDT"
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._-]*")
+
+
+@dataclass(frozen=True, eq=False)
+class Instrument:
+    """One contract and the exchange's filters for it.
+
+    symbol: the exchange's name, such as BTCUSDT.
+    tick_size: price step, quote currency. step_size: quantity step, base units or contracts.
+    min_qty: least quantity of an order. min_notional: least price*quantity*contract_multiplier, quote currency.
+    contract_multiplier: base units of one contract.
+    tiers: margin tiers (see `backtest.tiers.tier_records`); None is the built-in table of seven BTC-style tiers.
+
+    Raises InputError, one sentence, when a field is not what it must be.
+    """
+
+    symbol: str
+    tick_size: float
+    step_size: float
+    min_qty: float
+    min_notional: float
+    contract_multiplier: float = 1.0
+    tiers: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.symbol, str) or not _SYMBOL.fullmatch(self.symbol):
+            raise InputError(f"symbol = {self.symbol!r} is refused: it must be capital letters and digits, such as BTCUSDT")
+        for name in ("tick_size", "step_size", "contract_multiplier"):
+            object.__setattr__(self, name, self._number(name, zero=False))
+        for name in ("min_qty", "min_notional"):
+            object.__setattr__(self, name, self._number(name, zero=True))
+        if self.tiers is not None:
+            object.__setattr__(self, "tiers", tier_records(self.tiers, f"tiers of {self.symbol}"))
+
+    def _number(self, name: str, zero: bool) -> float:
+        value = getattr(self, name)
+        whole = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        if not whole or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+            allowed = "zero or more" if zero else "above zero"
+            raise InputError(f"{name} = {value!r} of {self.symbol} is refused: it must be a finite number {allowed}")
+        return float(value)
+
+    @property
+    def tier_table(self) -> np.ndarray:
+        """The margin tiers in force, shape (tiers,) of `tier_dtype`: those given, else the built-in table."""
+        return default_tiers() if self.tiers is None else self.tiers
+
+    @property
+    def coin(self) -> str:
+        """The base of the symbol: BTC of BTCUSDT."""
+        return self.symbol.removesuffix(_QUOTE) or self.symbol
+
+    @property
+    def tiers_are_assumed(self) -> bool:
+        """Whether the BTC-style default tiers stand in for those of another coin."""
+        return self.tiers is None and self.coin != "BTC"
+
+    def replace(self, **changes: Any) -> Instrument:
+        """A validated copy with some fields changed."""
+        return replace(self, **changes)
+
+    def _key(self) -> tuple[Any, ...]:
+        tiers = None if self.tiers is None else self.tiers.tobytes()
+        return (self.symbol, self.tick_size, self.step_size, self.min_qty, self.min_notional, self.contract_multiplier, tiers)
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Instrument) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        tiers = "built-in tiers" if self.tiers is None else f"{len(self.tiers)} tiers"
+        return (
+            f"Instrument({self.symbol}: tick {self.tick_size:g}, step {self.step_size:g}, min qty {self.min_qty:g}, "
+            f"min notional {self.min_notional:g}, multiplier {self.contract_multiplier:g}, {tiers})"
+        )
+
+
+# Filters of the USDT-margined perpetuals: tick size, step size, least quantity, least notional.
+_BUILT_IN: Mapping[str, tuple[float, float, float, float]] = {
+    "BTC": (0.1, 0.001, 0.001, 100.0),
+    "ETH": (0.01, 0.001, 0.001, 20.0),
+    "SOL": (0.001, 1.0, 1.0, 5.0),
+}
+
+
+def built_in_coins() -> tuple[str, ...]:
+    """The coins whose filters are known without an exchange."""
+    return tuple(_BUILT_IN)
+
+
+def resolve_symbol(coin: str) -> str:
+    """The linear USDT perpetual that a name means: BTC, btc, BTCUSDT, BTC/USDT and BTC/USDT:USDT are all BTCUSDT.
+
+    Raises InputError for a name that is not one, or that is settled in another currency than USDT.
+    """
+    text = coin.strip().upper() if isinstance(coin, str) else ""
+    pair, _, settle = text.partition(":")
+    base, slash, quote = pair.partition("/")
+    if not slash:
+        base = base.removesuffix(_QUOTE) or base
+        quote = _QUOTE
+    if not re.fullmatch(r"[A-Z0-9]+", base):
+        raise InputError(f"coin = {coin!r} is refused: it must be a name such as BTC, BTCUSDT or BTC/USDT:USDT")
+    if quote != _QUOTE or settle not in ("", _QUOTE):
+        raise InputError(
+            f"coin = {coin!r} is refused: only linear perpetuals quoted and settled in {_QUOTE} are traded, such as {base}/USDT:USDT"
+        )
+    return base + _QUOTE
+
+
+def built_in_instrument(coin: str, tiers: np.ndarray | None = None) -> Instrument:
+    """The instrument of a common coin from the built-in table of filters, with `tiers` if given.
+
+    Raises InputError naming the known coins, the nearest of them and the way to give filters.
+    """
+    symbol = resolve_symbol(coin)
+    name = symbol.removesuffix(_QUOTE)
+    if name not in _BUILT_IN:
+        close = difflib.get_close_matches(name, _BUILT_IN, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}? Known are" if close else "known are"
+        raise InputError(
+            f"coin = {coin!r} is unknown, {hint} {', '.join(_BUILT_IN)}; for another coin give its filters as "
+            "instrument = Instrument(symbol, tick_size, step_size, min_qty, min_notional)"
+        )
+    tick, step, least_qty, least_notional = _BUILT_IN[name]
+    return Instrument(symbol, tick, step, least_qty, least_notional, tiers=tiers)

@@ -1,0 +1,270 @@
+"""The list of metrics: name, unit and definition of each, once, and how a result's values are put together."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from backtest.lots import OPEN
+from backtest.metrics import equity as curve
+from backtest.metrics import lots as of_lots
+from backtest.metrics.attribution import PARTS
+from engine.records import (
+    HALT_LABEL,
+    OPEN_LABEL,
+    PRUNE_DEVIANCE,
+    PRUNE_FUNDING,
+    PRUNE_GAP,
+    PRUNE_OFFSET,
+    PRUNE_OLDEST,
+    SHIFT_LABEL,
+    SHORTFALL_LABEL,
+    STOP_LABEL,
+)
+
+if TYPE_CHECKING:
+    from backtest.result import Result
+
+
+class Metric(NamedTuple):
+    """Unit and definition of a metric. A `fraction` of 0.15 is 15 %."""
+
+    unit: str
+    definition: str
+
+
+PRUNES = {
+    "prunes_deviance": PRUNE_DEVIANCE,
+    "prunes_oldest": PRUNE_OLDEST,
+    "prunes_gap": PRUNE_GAP,
+    "prunes_funding": PRUNE_FUNDING,
+    "prunes_offset": PRUNE_OFFSET,
+}
+
+# Metrics of single lots, which the loop's totals do not hold.
+NEED_THE_LOG = (
+    *("win_rate", "win_rate_closed", "profit_factor", "profit_factor_closed", "expectancy", "average_hold_hours", "payoff"),
+    *("largest_win", "largest_loss", "gross_profit", "gross_loss"),
+)
+
+METRICS: dict[str, Metric] = {
+    "total_return": Metric("fraction", "equity at the last close over the capital, less 1"),
+    "cagr": Metric("fraction per year", "annualized total return, by bars of a 365-day year"),
+    "buy_and_hold_return": Metric(
+        "fraction", "last close over the open of the first bar, less 1, without costs; coins in the run's proportions"
+    ),
+    "excess_return": Metric("fraction", "total return less buy-and-hold return"),
+    "final_equity": Metric("quote", "wallet and unrealized PnL at the last close"),
+    "best_day": Metric("fraction", "largest return of a UTC day"),
+    "worst_day": Metric("fraction", "smallest return of a UTC day"),
+    "volatility": Metric("fraction per sqrt(year)", "sample standard deviation of returns per bar, times sqrt(bars per year)"),
+    "sharpe": Metric("ratio", "mean over sample standard deviation of returns per bar, times sqrt(bars per year); risk-free rate zero"),
+    "sharpe_daily": Metric("ratio", "the same of returns per UTC day, times sqrt(365)"),
+    "sortino": Metric("ratio", "mean over downside deviation (root mean square of the returns below zero, over all bars), annualized"),
+    "calmar": Metric("ratio", "CAGR over the maximum drawdown at closes"),
+    "max_drawdown": Metric(
+        "fraction", "deepest fall of equity from its peak along the walked path inside bars; known for one whole wallet only, else NaN"
+    ),
+    "max_drawdown_close": Metric("fraction", "deepest fall of equity from its peak, at closes; positive"),
+    "average_drawdown": Metric("fraction", "mean over the drawdowns of the deepest point of each, at closes"),
+    "longest_drawdown_bars": Metric("bars", "longest stay below the peak, at closes"),
+    "longest_drawdown_days": Metric("days", "the same in days"),
+    "time_under_water": Metric("fraction", "share of bars that close below the peak"),
+    "longs_opened": Metric("lots", "long lots opened"),
+    "shorts_opened": Metric("lots", "short lots opened"),
+    "longs_closed": Metric("lots", "long lots closed completely"),
+    "shorts_closed": Metric("lots", "short lots closed completely"),
+    "stops_long": Metric("closes", "closes of long lots by a stop, partial ones too"),
+    "stops_short": Metric("closes", "closes of short lots by a stop, partial ones too"),
+    "win_rate": Metric("fraction", "share of lots with a net result above zero, open ones marked at the last close"),
+    "win_rate_closed": Metric("fraction", "the same of closed lots only"),
+    "profit_factor": Metric("ratio", "net wins over net losses of lots, open ones marked at the last close; infinite without losses"),
+    "profit_factor_closed": Metric("ratio", "the same of closed lots only"),
+    "win_rate_exits": Metric(
+        "fraction", "share of exits that won after both fees and before funding; counted in the loop, needs no event log"
+    ),
+    "profit_factor_exits": Metric("ratio", "wins over losses of exits after both fees and before funding; needs no event log"),
+    "expectancy": Metric("quote", "mean net result of a closed lot: price PnL, fees, funding"),
+    "average_hold_hours": Metric("hours", "mean time from the bar that opened a closed lot to the one that closed it"),
+    "payoff": Metric("ratio", "mean win over mean loss of closed lots"),
+    "largest_win": Metric("quote", "largest net win of a closed lot"),
+    "largest_loss": Metric("quote", "largest net loss of a closed lot, as a positive number"),
+    "gross_profit": Metric("quote", "sum of the net wins of closed lots"),
+    "gross_loss": Metric("quote", "sum of the net losses of closed lots, as a positive number"),
+    "fees": Metric("quote", "fees paid less rebates"),
+    "funding_paid": Metric("quote", "funding paid, as a positive number"),
+    "funding_received": Metric("quote", "funding received"),
+    "funding_net": Metric("quote", "funding received less paid"),
+    "turnover": Metric("quote", "notional of all fills"),
+    "turnover_ratio": Metric("ratio", "turnover over capital"),
+    "maker_share": Metric("fraction", "share of the turnover filled by resting limit orders"),
+    "slippage_cost": Metric("quote", "given up against the path price by market orders and stops"),
+    "entries_placed": Metric("orders", "entry orders placed, every re-quote counting anew"),
+    "fill_rate": Metric("fraction", "entry orders filled over entry orders placed"),
+    "rungs_wanted": Metric("rungs", "grid rungs the strategy wanted to quote, counted at each re-quote"),
+    "rungs_dropped": Metric("fraction", "share of them dropped for step size, minimum quantity or minimum notional"),
+    "max_lots_held": Metric("lots", "most lots one side of one coin held at once"),
+    "leverage_max": Metric("ratio", "highest gross notional over equity at a close"),
+    "exposure_average": Metric("ratio", "mean of gross notional over equity at closes"),
+    "time_in_position": Metric("fraction", "share of bars that close with a lot open"),
+    "prunes": Metric("closes", "lots closed by any pruning method"),
+    "prunes_deviance": Metric("closes", "lots closed because price was far from KAMA"),
+    "prunes_oldest": Metric("closes", "lots closed for their age"),
+    "prunes_gap": Metric("closes", "lots closed because they were deep under water"),
+    "prunes_funding": Metric("closes", "lots closed because funding ate the profit"),
+    "prunes_offset": Metric("closes", "losing lots closed against past grid profit"),
+    "halts": Metric("events", "circuit-breaker halts"),
+    "shifts": Metric("events", "trailing shifts of the grid"),
+    "var_blocked_bars": Metric("bars", "decisions at which value at risk blocked entries; NaN for strategies without that gate"),
+    "spacing_floor_share": Metric(
+        "fraction", "share of decisions at which the floor decides the grid spacing; NaN for strategies without one"
+    ),
+    "liquidations": Metric("events", "accounts (cross margin) or sides (isolated) liquidated"),
+    "shortfall": Metric("quote", "negative wallets credited to zero; outside win and loss statistics"),
+    "settlements": Metric("events", "funding settlements that fell into the run, over all coins"),
+    "gap_bars": Metric("bars", "bars without trading, over all coins"),
+    **{f"pnl_{part}": Metric("quote", f"part of the change of equity: {part.replace('_', ' ')}") for part in PARTS},
+}
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0.0 else math.nan
+
+
+def _from_curve(result: Result) -> dict[str, float]:
+    values, capital, per_year = result.equity_values, result.capital, curve.bars_per_year(result.timeframe.ms)
+    returns = curve.returns_per_bar(values, capital)
+    daily = curve.daily_returns(result.time, values, capital)
+    drawdown = curve.drawdowns(values, capital)
+    longest = curve.longest_drawdown_bars(drawdown)
+    held = float(result.buy_and_hold_values[-1] / capital - 1.0) if values.size else math.nan
+    total, annual = curve.total_return(values, capital), curve.cagr(values, capital, per_year)
+    deepest = curve.max_drawdown(drawdown)
+    return {
+        "total_return": total,
+        "cagr": annual,
+        "buy_and_hold_return": held,
+        "excess_return": total - held,
+        "final_equity": float(values[-1]) if values.size else capital,
+        "best_day": curve.best(daily),
+        "worst_day": curve.worst(daily),
+        "volatility": curve.volatility(returns, per_year),
+        "sharpe": curve.sharpe(returns, per_year),
+        "sharpe_daily": curve.sharpe(daily, curve.DAYS_PER_YEAR),
+        "sortino": curve.sortino(returns, per_year),
+        "calmar": curve.calmar(annual, deepest),
+        "max_drawdown_close": deepest,
+        "average_drawdown": curve.average_drawdown(drawdown),
+        "longest_drawdown_bars": longest,
+        "longest_drawdown_days": longest * result.timeframe.ms / curve.DAY_MS,
+        "time_under_water": curve.time_under_water(drawdown),
+    }
+
+
+def _from_lots(result: Result) -> dict[str, float]:
+    if not result.has_log:
+        return dict.fromkeys(NEED_THE_LOG, math.nan)
+    lots = result.lots
+    done = (lots["how"] != OPEN).to_numpy()
+    net = lots["net"].to_numpy()
+    closed = net[done]
+    opened_at = lots["opened"].dt.tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64)
+    closed_at = lots["closed"].dt.tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64)
+    return {
+        "win_rate": of_lots.win_rate(net),
+        "win_rate_closed": of_lots.win_rate(closed),
+        "profit_factor": of_lots.profit_factor(net),
+        "profit_factor_closed": of_lots.profit_factor(closed),
+        "expectancy": of_lots.expectancy(closed),
+        "average_hold_hours": of_lots.average_hold_hours(opened_at[done], closed_at[done]),
+        "payoff": of_lots.payoff(closed),
+        "largest_win": of_lots.largest_win(closed),
+        "largest_loss": of_lots.largest_loss(closed),
+        "gross_profit": of_lots.gross_profit(closed),
+        "gross_loss": of_lots.gross_loss(closed),
+    }
+
+
+def _from_accounts(result: Result) -> dict[str, float]:
+    accounts = [ledger.account for ledger in result.ledgers]
+
+    def total(name: str) -> float:
+        return float(sum(float(account[name]) for account in accounts))
+
+    values = {
+        "fees": total("fees"),
+        "funding_paid": total("funding_paid"),
+        "funding_received": total("funding_received"),
+        "funding_net": total("funding_received") - total("funding_paid"),
+        "turnover": total("turnover"),
+        "turnover_ratio": _ratio(total("turnover"), result.capital),
+        "maker_share": _ratio(total("maker_notional"), total("turnover")),
+        "slippage_cost": total("slippage_cost"),
+        "liquidations": total("liquidations"),
+    }
+    if len(accounts) == 1:
+        account, bars = accounts[0], float(accounts[0]["bars"])
+        values["max_drawdown"] = float(account["path_drawdown_max"])
+        values["leverage_max"] = float(account["leverage_max"])
+        values["exposure_average"] = _ratio(float(account["exposure_sum"]), bars)
+        values["time_in_position"] = _ratio(float(account["bars_in_position"]), bars)
+        return values
+    # Several wallets are not walked in step: no drawdown inside bars, and exposure from the positions at closes.
+    values["max_drawdown"] = math.nan
+    gross = result.gross_notional_values if result.has_log else np.zeros(0)
+    leverage = np.divide(gross, result.equity_values, out=np.zeros(gross.size), where=result.equity_values > 0.0) if gross.size else gross
+    values["leverage_max"] = float(leverage.max()) if leverage.size else math.nan
+    values["exposure_average"] = float(leverage.mean()) if leverage.size else math.nan
+    values["time_in_position"] = float(np.mean(gross > 0.0)) if gross.size else math.nan
+    return values
+
+
+def _from_states(result: Result) -> dict[str, float]:
+    states = result.states
+
+    def total(name: str) -> float:
+        return float(sum(float(np.sum(state[name])) for state in states))
+
+    def events(label: int) -> float:
+        return float(sum(int(state["label_counts"][label].sum()) for state in states))
+
+    def remembered(name: str) -> float:
+        known = [float(memory[name]) for memory in result.memory if name in memory]
+        return sum(known) if known else math.nan
+
+    values: dict[str, float] = {}
+    for side, word in enumerate(("longs", "shorts")):
+        opened = float(sum(int(state["label_counts"][OPEN_LABEL + side, side]) for state in states))
+        values[f"{word}_opened"] = opened
+        values[f"{word}_closed"] = opened - float(sum(int(state["lot_count"][side]) for state in states))
+        values[f"stops_{word[:-1]}"] = events(STOP_LABEL + side)
+    wins, losses = total("winning_closes"), total("losing_closes")
+    profit, loss = total("gross_profit"), total("gross_loss")
+    values["win_rate_exits"] = _ratio(wins, wins + losses)
+    values["profit_factor_exits"] = profit / loss if loss > 0.0 else (math.inf if profit > 0.0 else math.nan)
+    values["entries_placed"] = total("entries_placed")
+    values["fill_rate"] = _ratio(total("entries_filled"), total("entries_placed"))
+    values["rungs_wanted"] = total("wanted_rungs")
+    values["rungs_dropped"] = _ratio(total("dropped_rungs"), total("wanted_rungs"))
+    values["max_lots_held"] = float(max((int(state["lots_max"]) for state in states), default=0))
+    for name, label in PRUNES.items():
+        values[name] = events(label)
+    values["prunes"] = sum(values[name] for name in PRUNES)
+    values["halts"] = events(HALT_LABEL)
+    values["shifts"] = events(SHIFT_LABEL)
+    values["var_blocked_bars"] = remembered("var_blocked_bars")
+    values["spacing_floor_share"] = _ratio(remembered("floor_bars"), remembered("decisions"))
+    values["shortfall"] = float(sum(float(state["label_pnl"][SHORTFALL_LABEL].sum()) for state in states))
+    values["settlements"] = total("settlements")
+    values["gap_bars"] = total("gap_bars")
+    return values
+
+
+def compute_metrics(result: Result) -> dict[str, float]:
+    """Every metric of METRICS, in that order; NaN where it has no meaning or the run did not record what it needs."""
+    values = {**_from_curve(result), **_from_lots(result), **_from_accounts(result), **_from_states(result)}
+    parts = result.attribution["total"]
+    values.update({f"pnl_{part}": float(parts[part]) for part in PARTS})
+    return {name: values[name] for name in METRICS}

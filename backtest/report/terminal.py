@@ -1,0 +1,165 @@
+"""The table that a run prints: readable in ten seconds, on a terminal or in a file, wide or narrow."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from backtest.report import findings
+
+if TYPE_CHECKING:
+    from backtest.result import Result
+
+PLAIN_WIDTH = 100
+NAME_WIDTH = 26
+COLUMN_WIDTH = 14
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value * 100.0:,.2f} %"
+
+
+def _money(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value + 0.0:,.2f}".replace("-0.00", "0.00")
+
+
+def _ratio(value: float) -> str:
+    return "-" if math.isnan(value) else "inf" if math.isinf(value) else f"{value:,.2f}"
+
+
+def _count(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:,.0f}"
+
+
+def _pair(first: Callable[[float], str], *names: str) -> tuple[Callable[..., str], tuple[str, ...]]:
+    return (lambda *values: " / ".join(first(value) for value in values)), names
+
+
+# Row name, format and metrics of the headline table; None is a gap between groups.
+ROWS: tuple[tuple[str, Callable[..., str], tuple[str, ...]] | None, ...] = (
+    ("total return", _percent, ("total_return",)),
+    ("buy and hold", _percent, ("buy_and_hold_return",)),
+    ("CAGR", _percent, ("cagr",)),
+    ("final equity", _money, ("final_equity",)),
+    None,
+    ("max drawdown in bars", _percent, ("max_drawdown",)),
+    ("max drawdown at closes", _percent, ("max_drawdown_close",)),
+    ("Sharpe, bar / day", *_pair(_ratio, "sharpe", "sharpe_daily")),
+    ("time under water", _percent, ("time_under_water",)),
+    None,
+    ("longs / shorts opened", *_pair(_count, "longs_opened", "shorts_opened")),
+    ("win rate, marked", _percent, ("win_rate",)),
+    ("profit factor, marked", _ratio, ("profit_factor",)),
+    ("profit factor, closed", _ratio, ("profit_factor_closed",)),
+    ("average hold, hours", _ratio, ("average_hold_hours",)),
+    None,
+    ("fees", _money, ("fees",)),
+    ("funding, net", _money, ("funding_net",)),
+    ("slippage", _money, ("slippage_cost",)),
+    ("time in position", _percent, ("time_in_position",)),
+    ("leverage, mean / max", *_pair(_ratio, "exposure_average", "leverage_max")),
+    None,
+    ("stops long / short", *_pair(_count, "stops_long", "stops_short")),
+    ("prunes / halts / shifts", *_pair(_count, "prunes", "halts", "shifts")),
+    ("liquidations", _count, ("liquidations",)),
+)
+
+
+def _columns(result: Result) -> list[tuple[str, Result]]:
+    """Heading and result of each column: the whole first when there are several coins."""
+    if len(result.symbols) == 1:
+        return [(result.symbols[0], result)]
+    coins = [(symbol, result[symbol]) for symbol in result.symbols] if result.has_log or not result.is_shared else []
+    return [("PORTFOLIO", result), *coins]
+
+
+def headline_tables(result: Result, width: int) -> list[Table]:
+    """Metrics as rows, coins as columns; a new table where the width is used up."""
+    columns = _columns(result)
+    fit = max(1, (width - NAME_WIDTH) // (COLUMN_WIDTH + 3))
+    tables = []
+    for start in range(0, len(columns), fit):
+        part = columns[start : start + fit]
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
+        if start == 0:
+            table.title = Text(findings.title(result))
+        table.add_column("")
+        for heading, _ in part:
+            table.add_column(heading, justify="right", min_width=COLUMN_WIDTH)
+        for row in ROWS:
+            if row is None:
+                table.add_row("")
+                continue
+            name, show, metrics = row
+            table.add_row(name, *(show(*(one.metrics[metric] for metric in metrics)) for _, one in part))
+        tables.append(table)
+    return tables
+
+
+def attribution_table(result: Result) -> Table:
+    """Where the profit came from, by side; the rows sum to the last one."""
+    title = "SIMULATED: where the profit came from" if result.simulated else "Where the profit came from"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    table.add_column("quote currency")
+    parts = result.attribution
+    # A credit for a shortfall is of no side; without one the column says nothing.
+    names = [name for name in parts.columns if name != "account" or parts["account"].any()]
+    for name in names:
+        table.add_column(name, justify="right", min_width=12)
+    for part, row in parts.iterrows():
+        if part != "total" and not row.any():
+            continue
+        if part == "total":
+            table.add_section()
+        table.add_row(str(part).replace("_", " "), *(_money(float(row[name])) for name in names))
+    return table
+
+
+def report(result: Result, width: int) -> RenderableType:
+    """Everything the terminal shows, in order: what was not quoted, the source, warnings, the table, the fine print."""
+    lines: list[RenderableType] = [Text(line, style="bold red") for line in findings.nothing_quoted(result)]
+    lines.append(Text(findings.about(result), style="bold"))
+    doubts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    doubts.add_column(no_wrap=True)
+    doubts.add_column(overflow="fold")
+    for line in findings.warnings(result):
+        style = "bold red" if line.startswith("LIQUIDATED") else "yellow"
+        doubts.add_row(Text("!", style=style), Text(line, style=style))
+    if doubts.row_count:
+        lines.append(doubts)
+    lines.append(Text(""))
+    lines += headline_tables(result, width)
+    lines.append(attribution_table(result))
+    lines += [Text(line) for line in findings.ladder_use(result)]
+    lines.append(Text(""))
+    lines.append(Text("Assumed", style="bold"))
+    fine = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    fine.add_column(no_wrap=True)
+    fine.add_column(overflow="fold")
+    for subject, text in findings.assumptions(result).items():
+        fine.add_row(Text(subject), Text(text))
+    lines.append(fine)
+    return Group(*lines)
+
+
+def as_text(result: Result, width: int = PLAIN_WIDTH) -> str:
+    """The report as plain text, no line longer than `width`."""
+    sink = io.StringIO()
+    Console(file=sink, width=width, color_system=None, force_terminal=False, highlight=False).print(report(result, width))
+    return "\n".join(line.rstrip() for line in sink.getvalue().splitlines()) + "\n"
+
+
+def print_report(result: Result, console: Console | None = None) -> None:
+    """Print the report; PLAIN_WIDTH columns when the output is not a terminal."""
+    if console is None:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console = Console(highlight=False, width=PLAIN_WIDTH, color_system=None)
+    console.print(report(result, console.width))

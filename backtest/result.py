@@ -1,0 +1,283 @@
+"""The outcome of a run: metrics, equity, trades and lots, as pandas objects, for the whole and for each coin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtest.inventory import inventory
+from backtest.ledger import Ledger, closes_on, coin_of_shared
+from backtest.lots import empty_lots, lots_of, utc
+from backtest.metrics import METRICS, attribution, compute_metrics
+from backtest.metrics.equity import drawdowns, returns_per_bar
+from backtest.timeframe import Timeframe
+from engine.account import Account
+from engine.errors import InputError
+from engine.execution import Execution
+from engine.records import LABELS, SIDES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from backtest.configuration import DataSettings
+
+__all__ = ["Ledger", "Result"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """What a strategy did on one or several markets.
+
+    strategy: the built-in parameters, or a user's strategy with `name` and `parameters`. account, execution: the terms.
+    markets: one a coin. ledgers: one a coin (separate wallets) or one for all (shared). weights: each coin's share.
+    notes: findings of the run itself, one sentence each, that the report prints beside the markets' own.
+
+    `result["BTCUSDT"]` is one coin's Result. In a shared wallet a coin's equity is its share of the capital and its own
+    gains, so that the coins sum to the whole.
+    """
+
+    strategy: Any
+    account: Account
+    execution: Execution
+    markets: Sequence[Any]
+    ledgers: Sequence[Ledger]
+    weights: Sequence[float]
+    notes: tuple[str, ...] = ()
+
+    # --- what it is about ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """The coins' symbols, in the order of the run."""
+        return tuple(symbol for ledger in self.ledgers for symbol in ledger.symbols)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several coins stand on one wallet."""
+        return len(self.ledgers) == 1 and len(self.symbols) > 1
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """Length of a bar."""
+        return Timeframe.parse(self.markets[0].timeframe)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the market was made up."""
+        return any(bool(market.simulated) for market in self.markets)
+
+    @property
+    def liquidated(self) -> bool:
+        """Whether any account or side was liquidated."""
+        return any(int(ledger.account["liquidations"]) > 0 for ledger in self.ledgers)
+
+    @property
+    def has_log(self) -> bool:
+        """Whether the event log was recorded; without it there are no trades and lots."""
+        return all(ledger.has_log for ledger in self.ledgers)
+
+    @property
+    def capital(self) -> float:
+        """Capital of all wallets together, quote currency."""
+        return float(sum(ledger.capital for ledger in self.ledgers))
+
+    @property
+    def states(self) -> list[np.void]:
+        """The engine's state of each coin at the end (state_dtype records)."""
+        return [state for ledger in self.ledgers for state in ledger.states]
+
+    @property
+    def memory(self) -> list[dict[str, Any]]:
+        """The strategy's counters of each coin."""
+        return [memory for ledger in self.ledgers for memory in ledger.memory]
+
+    @cached_property
+    def _places(self) -> list[tuple[Ledger, int, Any]]:
+        """Ledger, index in it, and market of each coin."""
+        places = [(ledger, index) for ledger in self.ledgers for index in range(len(ledger.symbols))]
+        return [(ledger, index, market) for (ledger, index), market in zip(places, self.markets, strict=True)]
+
+    # --- curves ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def time(self) -> np.ndarray:
+        """Open times of the bars [bars], int64 ms: the union over wallets."""
+        if len(self.ledgers) == 1:
+            return self.ledgers[0].time
+        return np.unique(np.concatenate([ledger.time for ledger in self.ledgers]))
+
+    def _on_all_bars(self, ledger: Ledger, values: np.ndarray, before: float) -> np.ndarray:
+        """A wallet's values on the bars of all: `before` until it starts, its last one after it ends."""
+        row = np.searchsorted(ledger.time, self.time, side="right") - 1
+        return np.concatenate((np.array([before]), values))[row + 1]
+
+    @cached_property
+    def equity_values(self) -> np.ndarray:
+        """Equity at each close [bars], quote currency: the sum over wallets."""
+        if len(self.ledgers) == 1:
+            return self.ledgers[0].equity
+        return np.asarray(sum(self._on_all_bars(ledger, ledger.equity, ledger.capital) for ledger in self.ledgers))
+
+    @cached_property
+    def buy_and_hold_values(self) -> np.ndarray:
+        """The capital put into the coins at the open of the first bar and held, at each close [bars], quote currency, without costs."""
+        capitals = np.array([ledger.capital for ledger in self.ledgers] if not self.is_shared else self.weights, dtype=np.float64)
+        shares = capitals / capitals.sum()
+        total = np.zeros(self.time.size)
+        if total.size == 0:
+            return total
+        for share, market in zip(shares, self.markets, strict=True):
+            start = min(int(np.searchsorted(market.time, self.time[0])), market.time.size - 1)
+            grown = closes_on(self.time, market) / market.open[start]
+            grown[self.time < market.time[start]] = 1.0
+            total += share * grown
+        return total * self.capital
+
+    @cached_property
+    def gross_notional_values(self) -> np.ndarray:
+        """Gross notional of all coins at each close [bars], quote currency. Needs the event log."""
+        total = np.zeros(self.time.size)
+        for ledger, index, market in self._places:
+            log = ledger.events[ledger.events["instrument"] == index]
+            held = inventory(log, ledger.time, market.instrument.contract_multiplier, market.instrument.step_size)
+            gross = held.gross_notional(closes_on(ledger.time, market))
+            total += self._on_all_bars(ledger, gross, 0.0)
+        return total
+
+    def _series(self, values: np.ndarray, name: str) -> pd.Series:
+        return pd.Series(values, index=utc(self.time).rename("time"), name=name)
+
+    @cached_property
+    def equity(self) -> pd.Series:
+        """Equity at each bar's close, quote currency; the index is the bars' open times, UTC."""
+        return self._series(self.equity_values, "equity")
+
+    @cached_property
+    def returns(self) -> pd.Series:
+        """Returns per bar; the first is against the capital."""
+        return self._series(returns_per_bar(self.equity_values, self.capital), "returns")
+
+    @cached_property
+    def drawdown(self) -> pd.Series:
+        """Drawdown at each close, a positive fraction of the peak."""
+        return self._series(drawdowns(self.equity_values, self.capital), "drawdown")
+
+    @cached_property
+    def buy_and_hold(self) -> pd.Series:
+        """The same capital held in the coins, quote currency."""
+        return self._series(self.buy_and_hold_values, "buy_and_hold")
+
+    # --- tables ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def metrics(self) -> Mapping[str, float]:
+        """Metric by name; `backtest.metrics.METRICS` has the unit and definition of each."""
+        return MappingProxyType(compute_metrics(self))
+
+    @cached_property
+    def attribution(self) -> pd.DataFrame:
+        """Change of equity by part and side, quote currency; see `backtest.metrics.attribution`."""
+        return attribution(self.states, [market.instrument.contract_multiplier for market in self.markets])
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """The event log: time, bar, symbol, label, position_side, price, qty, fee, realized_pnl, funding, wallet, lot.
+
+        In order of time; separate wallets one after the other within a bar, `wallet` being each coin's own.
+        """
+        log = np.concatenate([ledger.events for ledger in self.ledgers])
+        offsets = np.cumsum([0] + [len(ledger.symbols) for ledger in self.ledgers[:-1]])
+        coin = log["instrument"] + np.repeat(offsets, [ledger.events.size for ledger in self.ledgers])
+        if len(self.ledgers) > 1:
+            order = np.argsort(log["time"], kind="stable")
+            log, coin = log[order], coin[order]
+        words = {
+            "symbol": np.array(self.symbols, dtype=object)[coin],
+            "label": np.array(LABELS, dtype=object)[log["label"]],
+            "position_side": np.array(SIDES, dtype=object)[log["side"]],
+        }
+        columns: dict[str, Any] = {"time": utc(log["time"]), "bar": log["bar"]}
+        columns.update({name: pd.Series(values, dtype="str") for name, values in words.items()})
+        columns.update({name: log[name] for name in ("price", "qty", "fee", "realized_pnl", "funding", "wallet", "lot")})
+        return pd.DataFrame(columns)
+
+    @cached_property
+    def lots(self) -> pd.DataFrame:
+        """One row a lot, in order of opening within a coin; see `backtest.lots.lots_of` for the columns."""
+        tables = []
+        for ledger, index, market in self._places:
+            log = ledger.events[ledger.events["instrument"] == index]
+            last_bar = ledger.first_bar + ledger.time.size - 1
+            instrument = market.instrument
+            mark = float(ledger.states[index]["mark"])
+            table = lots_of(log, ledger.symbols[index], mark, last_bar, instrument.contract_multiplier, instrument.step_size)
+            if len(table):
+                tables.append(table)
+        return pd.concat(tables, ignore_index=True) if tables else empty_lots()
+
+    # --- parts and comparison ---------------------------------------------------------------------------------------------
+
+    def __getitem__(self, symbol: str) -> Result:
+        """One coin's Result, by its symbol."""
+        if symbol not in self.symbols:
+            raise InputError(f"{symbol!r} is not a coin of this result; it has {', '.join(self.symbols)}")
+        if len(self.symbols) == 1:
+            return self
+        coins: dict[str, Result] = self.__dict__.setdefault("_coins", {})
+        if symbol not in coins:
+            place = self.symbols.index(symbol)
+            ledger, index, market = self._places[place]
+            if self.is_shared:
+                if not self.has_log:
+                    raise InputError(f"{symbol}: one coin's part of a shared wallet needs the event log, which this run did not record")
+                share = self.weights[place] / sum(self.weights)
+                ledger = coin_of_shared(ledger, index, market, share)
+            coins[symbol] = replace(self, markets=[market], ledgers=[ledger], weights=(self.weights[place],), notes=())
+        return coins[symbol]
+
+    def compare(self, other: Result) -> pd.DataFrame:
+        """Metrics of this result, the other one, and the difference (other less this)."""
+        table = pd.DataFrame({"this": dict(self.metrics), "other": dict(other.metrics)}, index=list(METRICS))
+        table["difference"] = table["other"] - table["this"]
+        return table
+
+    # --- showing and keeping ------------------------------------------------------------------------------------------------
+
+    def plot(self) -> Figure:
+        """A figure: price with fills (of one coin), equity against buy-and-hold, drawdown."""
+        from backtest.report.charts import overview
+
+        return overview(self)
+
+    def save(self, folder: str | Path, data: DataSettings | None = None, charts: bool = False) -> Path:
+        """Write summary.json, trades.csv, equity.parquet, lots.csv, config.toml and run.json into a new or empty folder.
+
+        data: where the market came from, for config.toml. Raises InputError when the folder holds something already.
+        """
+        from backtest.storage import write_result
+
+        return write_result(self, Path(folder), data, charts)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Result:
+        """A saved result, read from its files. Raises InputError when they are missing or broken."""
+        from backtest.saved import read_result
+
+        return read_result(Path(folder))
+
+    def __repr__(self) -> str:
+        from backtest.report.terminal import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from backtest.report.notebook import as_html
+
+        return as_html(self)

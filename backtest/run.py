@@ -1,0 +1,182 @@
+"""`bt.run`: one strategy on one or several markets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from backtest.align import Aligned, align
+from backtest.instrument import Instrument
+from backtest.ledger import Ledger
+from backtest.market import Market
+from backtest.result import Result
+from backtest.strategy import Strategy, program_of
+from engine.account import Account
+from engine.errors import InputError
+from engine.execution import Execution
+from engine.machine import Feed, InstrumentTerms, Machine
+from engine.records import ABSENT
+from gridcore.compile import is_warm, mark_warm
+
+
+def instrument_terms(instrument: Instrument, weight: float) -> InstrumentTerms:
+    """An instrument as the engine takes it."""
+    return InstrumentTerms(
+        instrument.symbol,
+        instrument.tick_size,
+        instrument.step_size,
+        instrument.min_qty,
+        instrument.min_notional,
+        instrument.contract_multiplier,
+        instrument.tier_table,
+        weight,
+    )
+
+
+def feed_of(aligned: Aligned, warmup: int) -> tuple[Feed, int, int]:
+    """The engine's arrays, cut to the warm-up bars before the first that may trade.
+
+    Returns (feed, index of its first bar in the common grid, first bar that may trade counted within the feed). Indicators of
+    each instrument start `warmup` bars before its own first trade, however many bars were loaded before.
+    """
+    begin = max(0, aligned.trade_from - warmup)
+    kinds = aligned.kinds[:, begin:].copy()
+    first_trades = aligned.first_trades - begin
+    for k, first in enumerate(first_trades):
+        kinds[k, : max(0, first - warmup)] = ABSENT
+    columns = max((table.shape[1] for table in aligned.sub_tables), default=0)
+    sub_bars = np.zeros((len(aligned.markets), 5, columns))
+    for k, table in enumerate(aligned.sub_tables):
+        sub_bars[k, :, : table.shape[1]] = table
+    feed = Feed(
+        np.ascontiguousarray(aligned.time[begin:]),
+        np.ascontiguousarray(aligned.bars[:, :, begin:]),
+        kinds,
+        np.ascontiguousarray(aligned.settlement_offsets[:, begin:]),
+        aligned.settlement_rates,
+        aligned.settlement_marks,
+        np.ascontiguousarray(aligned.sub_rows[:, begin:]),
+        aligned.sub_count,
+        sub_bars,
+        first_trades,
+    )
+    return feed, begin, aligned.trade_from - begin
+
+
+def memory_counters(machine: Machine) -> list[dict[str, Any]]:
+    """The strategy's counters of each instrument, by name; a user's memory by position."""
+    names = machine.memory.dtype.names
+    if names is None:
+        return [{f"memory_{j}": float(value) for j, value in enumerate(row)} for row in machine.memory]
+    return [{name: row[name].item() for name in names} for row in machine.memory]
+
+
+def announce(name: str) -> float | None:
+    """Say that a first start compiles, once; returns when it began, None on a warm start."""
+    if is_warm(name):
+        return None
+    print("compiling once, this takes about a minute ...", file=sys.stderr, flush=True)
+    return perf_counter()
+
+
+def compiled(name: str, began: float | None) -> None:
+    """Say how long compiling took."""
+    if began is not None:
+        print(f"compiled in {perf_counter() - began:.1f} s; later starts are warm", file=sys.stderr, flush=True)
+        mark_warm(name)
+
+
+def run_wallet(
+    markets: Sequence[Market], strategy: Any, account: Account, execution: Execution, weights: Sequence[float], log: bool
+) -> tuple[Ledger, tuple[str, ...]]:
+    """Run the markets of one wallet. Returns its ledger and what aligning found, one sentence each."""
+    aligned = align(markets)
+    program = program_of(strategy)
+    feed, begin, start = feed_of(aligned, strategy.warmup_bars())
+    machine = Machine.build(
+        program,
+        [strategy.record()] * len(markets),
+        [instrument_terms(market.instrument, weight) for market, weight in zip(markets, weights, strict=True)],
+        account,
+        execution,
+        aligned.timeframe.ms,
+        recording=log,
+    )
+    name = f"{program.name}-run"
+    began = None if isinstance(strategy, Strategy) else announce(name)
+    events, equity = machine.run(feed, machine.indicators(feed), start)
+    if not isinstance(strategy, Strategy):
+        compiled(name, began)
+    events["bar"] += begin
+    ledger = Ledger(
+        feed.time[start:].copy(),
+        begin + start,
+        equity,
+        events,
+        machine.accounts[0].copy(),
+        machine.states,
+        memory_counters(machine),
+        tuple(market.symbol for market in markets),
+    )
+    return ledger, tuple(aligned.notes)
+
+
+def warmup_notes(markets: Sequence[Market], strategy: Any) -> list[str]:
+    """Markets that have fewer bars before their first trade than the strategy asks for."""
+    wanted = strategy.warmup_bars()
+    return [
+        f"{market.symbol}: {market.trade_from:,} bars stand before the first that may trade, the strategy asks for {wanted:,}; "
+        "trading starts when its indicators are known."
+        for market in markets
+        if 0 < market.trade_from < wanted
+    ]
+
+
+def run(
+    markets: Market | Sequence[Market],
+    strategy: Any,
+    account: Account | None = None,
+    execution: Execution | None = None,
+    *,
+    weights: Sequence[float] | None = None,
+    log: bool = True,
+) -> Result:
+    """Run a strategy on one market, or on a list of them.
+
+    strategy: `bt.AdaptiveGrid(...)`, `bt.StaticGrid(...)` or a `bt.Strategy` of your own. account, execution: the terms; the
+    defaults are those of `bt.Account()` and `bt.Execution()`. weights: in a shared wallet, each market's share of the equity
+    that sizes its orders (default: equal shares). log=False keeps no events (for sweeps).
+    Raises InputError for settings that do not fit together, one sentence.
+    """
+    listed = (markets,) if isinstance(markets, Market) else tuple(markets)
+    if not listed:
+        raise InputError("markets is empty: at least one market is needed")
+    account = account or Account()
+    execution = execution or Execution()
+    shared = account.wallet == "shared"
+    count = len(listed)
+    if weights is None:
+        shares = [1.0 / count if shared else 1.0] * count
+    else:
+        shares = [float(share) for share in weights]
+        if not shared:
+            raise InputError("weights are refused: they size the orders of a shared wallet, and the wallets are separate")
+        if len(shares) != count or not all(0.0 < share <= 1.0 for share in shares) or sum(shares) > 1.0 + 1e-9:
+            raise InputError(f"weights = {weights!r} is refused: one share above 0 for each of {count} markets, together at most 1")
+    notes = warmup_notes(listed, strategy)
+    groups = [(listed, shares)] if shared else [((market,), [share]) for market, share in zip(listed, shares, strict=True)]
+    if not shared:
+        align(listed)  # refuses repeated symbols and unlike timeframes before anything runs
+    ledgers = []
+    for group, parts in groups:
+        ledger, found = run_wallet(group, strategy, account, execution, parts, log)
+        ledgers.append(ledger)
+        notes += found
+    result_shares = shares if shared else [1.0 / count] * count
+    return Result(strategy, account, execution, listed, tuple(ledgers), tuple(result_shares), tuple(notes))
+
+

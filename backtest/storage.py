@@ -1,0 +1,200 @@
+"""A result as files: summary.json, trades.csv, equity.parquet, lots.csv, config.toml, charts, and run.json.
+
+The files hold no wall-clock times, host names or absolute paths, and the same result gives the same bytes. Every figure
+of the report can be made from them: equity.parquet has equity, prices and buy-and-hold, trades.csv the complete log,
+run.json the engine's own counters.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtest.configuration import Configuration, DataSettings, strategy_name
+from backtest.ledger import closes_on
+from backtest.output import write_whole
+from backtest.report import findings
+from backtest.result import Result
+from backtest.timeframe import utc_text
+from engine.errors import InputError
+
+FORMAT = 1
+FILES = ("summary.json", "run.json", "trades.csv", "lots.csv", "equity.parquet", "config.toml")
+# State fields of more numbers than this are tables of lots and orders, which the log stands for.
+_LARGEST_FIELD = 256
+_ABSOLUTE_PATH = re.compile(r"(?<![\w.~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+(?=[^\s/\\])")
+
+
+def _plain(value: Any) -> Any:
+    """Numbers, texts and lists as JSON has them: NaN becomes null, infinities the text inf or -inf, absolute paths their last part."""
+    if isinstance(value, np.ndarray):
+        return [_plain(one) for one in value.tolist()]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    if isinstance(value, str):
+        return _ABSOLUTE_PATH.sub("", value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _record_values(record: np.void) -> dict[str, Any]:
+    names = [name for name in record.dtype.names or () if np.asarray(record[name]).size <= _LARGEST_FIELD and not record[name].dtype.names]
+    return {name: _plain(record[name]) for name in names}
+
+
+def _times_as_text(times: pd.Series) -> np.ndarray:
+    """UTC times as 2024-01-01T00:15:00Z, missing ones as empty text."""
+    missing = times.isna().to_numpy()
+    seconds = times.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    text = np.char.add(np.datetime_as_string(seconds), "Z").astype(object)
+    text[missing] = ""
+    return text
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """Headline, warnings, assumptions, metrics and attribution of a result as plain values; stable order of keys."""
+    split = len(result.symbols) > 1 and (result.has_log or not result.is_shared)
+    values: dict[str, Any] = {
+        "title": findings.title(result),
+        "about": findings.about(result),
+        "simulated": result.simulated,
+        "liquidated": result.liquidated,
+        "strategy": strategy_name(result.strategy),
+        "symbols": list(result.symbols),
+        "timeframe": str(result.timeframe),
+        "bars": int(result.time.size),
+        "first_bar": utc_text(result.time[0]) if result.time.size else None,
+        "last_bar": utc_text(result.time[-1]) if result.time.size else None,
+        "capital": result.capital,
+        "warnings": findings.nothing_quoted(result) + findings.warnings(result),
+        "never_fired": findings.gates_that_never_fired(result),
+        "assumptions": findings.assumptions(result),
+        "metrics": dict(result.metrics),
+        "coins": {symbol: dict(result[symbol].metrics) for symbol in result.symbols} if split else {},
+        "attribution": {column: result.attribution[column].to_dict() for column in result.attribution},
+    }
+    plain: dict[str, Any] = _plain(values)
+    return plain
+
+
+def _internals(result: Result) -> dict[str, Any]:
+    """What `read_result` needs beyond the tables: instruments, and the totals of each wallet."""
+    instruments = {}
+    for symbol, market in zip(result.symbols, result.markets, strict=True):
+        one = market.instrument
+        tiers = None if one.tiers is None else [list(row) for row in one.tiers.tolist()]
+        names = ("tick_size", "step_size", "min_qty", "min_notional", "contract_multiplier")
+        instruments[symbol] = {
+            **{name: getattr(one, name) for name in names},
+            "tiers": tiers,
+            "source": str(market.source),
+            "simulated": bool(market.simulated),
+            "notes": [str(note) for note in market.notes],
+        }
+    ledgers = [
+        {
+            "symbols": list(ledger.symbols),
+            "first_bar": int(ledger.first_bar),
+            "first_time": int(ledger.time[0]) if ledger.time.size else 0,
+            "bars": int(ledger.time.size),
+            "account": _record_values(ledger.account),
+            "states": [_record_values(state) for state in ledger.states],
+            "memory": [_plain(memory) for memory in ledger.memory],
+        }
+        for ledger in result.ledgers
+    ]
+    values = {
+        "format": FORMAT,
+        "timeframe": str(result.timeframe),
+        "weights": list(result.weights),
+        "notes": list(result.notes),
+        "instruments": instruments,
+        "ledgers": ledgers,
+    }
+    plain: dict[str, Any] = _plain(values)
+    return plain
+
+
+def recorded_configuration(result: Result, data: DataSettings | None) -> tuple[Configuration, list[str]]:
+    """The settings that run the same again (`auto` becomes the source it was), and comments on what they cannot say."""
+    remarks = []
+    if data is None:
+        remarks.append("The market was handed in by a program; [data] tells what it was, not where it came from.")
+        start, end = (utc_text(result.time[0]), utc_text(result.time[-1] + result.timeframe.ms)) if result.time.size else (None, None)
+        data = DataSettings(coins=result.symbols, timeframe=str(result.timeframe), start=start, end=end)
+        return Configuration(result.strategy, result.account, result.execution, data), remarks
+    if data.source == "auto" and (result.simulated or data.data_dir is not None):
+        data = data.replace(source="simulated" if result.simulated else "files")
+    if data.data_dir is not None and Path(data.data_dir).is_absolute():
+        remarks.append("The data folder was an absolute path and is left out: give it again with --data-dir.")
+        data = data.replace(data_dir=None)
+    return Configuration(result.strategy, result.account, result.execution, data), remarks
+
+
+def _equity_table(result: Result) -> pa.Table:
+    columns: dict[str, Any] = {
+        "time": pa.array(result.time, pa.timestamp("ms", tz="UTC")),
+        "equity": result.equity_values,
+        "buy_and_hold": result.buy_and_hold_values,
+    }
+    for ledger in result.ledgers if len(result.ledgers) > 1 else ():
+        row = np.searchsorted(result.time, ledger.time)
+        values = np.full(result.time.size, np.nan)
+        values[row] = ledger.equity
+        columns[f"equity_{ledger.symbols[0]}"] = values
+    for symbol, market in zip(result.symbols, result.markets, strict=True):
+        opens = np.full(result.time.size, np.nan)
+        row = np.searchsorted(market.time, result.time)
+        there = row < market.time.size
+        there[there] = market.time[row[there]] == result.time[there]
+        opens[there] = market.open[row[there]]
+        columns[f"open_{symbol}"] = opens
+        columns[f"close_{symbol}"] = np.where(there, closes_on(result.time, market), np.nan)
+    title = findings.title(result)
+    return pa.table(columns).replace_schema_metadata({"title": title, "simulated": str(result.simulated).lower()})
+
+
+def _write_csv(table: pd.DataFrame, times: tuple[str, ...], path: Path) -> None:
+    table = table.assign(**{name: _times_as_text(table[name]) for name in times})
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
+def write_files(result: Result, folder: Path, data: DataSettings | None = None, charts: bool = True) -> None:
+    """Write all files of a result into an existing folder."""
+    for name, values in (("summary.json", summary(result)), ("run.json", _internals(result))):
+        (folder / name).write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    _write_csv(result.trades, ("time",), folder / "trades.csv")
+    _write_csv(result.lots, ("opened", "closed"), folder / "lots.csv")
+    pq.write_table(_equity_table(result), folder / "equity.parquet", compression="zstd")
+    configuration, remarks = recorded_configuration(result, data)
+    comments = [findings.title(result), *remarks]
+    (folder / "config.toml").write_text("".join(f"# {line}\n" for line in comments) + "\n" + configuration.to_toml(), encoding="utf-8")
+    if charts and result.time.size:
+        from backtest.report.charts import write_charts
+
+        write_charts(result, folder)
+
+
+def write_result(result: Result, folder: Path, data: DataSettings | None, charts: bool) -> Path:
+    """Write a result into a new or empty folder. Raises InputError when it holds something already or cannot be written."""
+    try:
+        write_whole(folder, lambda into: write_files(result, into, data, charts))
+    except FileExistsError:
+        raise InputError(f"folder {folder} is refused: it must be new or empty, nothing is overwritten") from None
+    except OSError as error:
+        raise InputError(f"folder {folder} cannot be written: {error.strerror or error}") from None
+    return folder
