@@ -130,9 +130,17 @@ def delist(account, states, instruments, terms, journal, k):
 
 
 @machine_kernel
-def close_bar(account, states, instruments, terms):
-    """Mark the account at the closes and follow the statistics of a bar. Returns equity, quote currency."""
-    equity = account_equity(account, states, instruments, terms)
+def account_gross(states, instruments, terms):
+    """Notional of all lots of the account at the marks, quote currency."""
+    gross = 0.0
+    for k in range(terms["instruments"]):
+        gross += gross_notional(states[k], instruments[k], states[k]["mark"])
+    return gross
+
+
+@machine_kernel
+def close_bar(account, equity, gross):
+    """Take up the account's equity and gross notional at the close, quote currency, and follow the statistics of a bar."""
     before = account["equity"]
     account["equity"] = equity
     note_path_equity(account, equity)
@@ -145,9 +153,6 @@ def close_bar(account, states, instruments, terms):
         account["under_water_max"] = max(account["under_water_max"], account["under_water"])
         if account["peak"] - equity > account["drawdown_max"] * account["peak"]:
             account["drawdown_max"] = (account["peak"] - equity) / account["peak"]
-    gross = 0.0
-    for k in range(terms["instruments"]):
-        gross += gross_notional(states[k], instruments[k], states[k]["mark"])
     if equity != before and before > 0.0:
         change = equity / before - 1.0
         account["return_sum"] += change
@@ -160,7 +165,6 @@ def close_bar(account, states, instruments, terms):
             leverage = gross / equity
             account["exposure_sum"] += leverage
             account["leverage_max"] = max(account["leverage_max"], leverage)
-    return equity
 
 
 @machine_kernel
@@ -251,17 +255,6 @@ def exchange_together(account, states, instruments, terms, journal, i, kinds, ba
         if kinds[k, i] != ABSENT:
             refresh_triggers(states[k])
             states[k]["mark"] = bars[k, CLOSE, i]
-
-
-@machine_kernel
-def flush_events(account, journal, log, cursor):
-    """Copy the bar's events behind the log's cursor. Returns the new cursor."""
-    events = journal["events"]
-    for j in range(journal["event_count"]):
-        log[cursor + j] = events[j]
-    cursor += journal["event_count"]
-    journal["event_count"] = 0
-    return cursor
 
 
 @machine_kernel

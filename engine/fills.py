@@ -191,8 +191,7 @@ def fill_order(account, states, instruments, terms, journal, k, book, place, pri
         if order["level"] >= 0:
             state["armed"][side, order["level"]] = 0
         open_lot(account, state, instrument, terms, journal, k, order, side, price, qty, fee)
-        if terms["instruments"] > 1:
-            refresh_resting_notional(state, instrument)
+        refresh_resting_notional(state, instrument)
         return
     if kind == STOP and order["lot"] < 0:
         close_covered(account, state, instrument, journal, k, order, side, price, qty, fee)

@@ -37,3 +37,31 @@ def record_event(account, state, journal, instrument_index, label, side, price, 
     event["wallet"] = account["wallet"]
     event["lot"] = lot
     journal["event_count"] = count + 1
+
+
+@machine_kernel
+def copy_event(source, target):
+    """Copy an event field by field: assigning whole records goes byte by byte in compiled code."""
+    target["time"] = source["time"]
+    target["bar"] = source["bar"]
+    target["instrument"] = source["instrument"]
+    target["label"] = source["label"]
+    target["side"] = source["side"]
+    target["price"] = source["price"]
+    target["qty"] = source["qty"]
+    target["fee"] = source["fee"]
+    target["realized_pnl"] = source["realized_pnl"]
+    target["funding"] = source["funding"]
+    target["wallet"] = source["wallet"]
+    target["lot"] = source["lot"]
+
+
+@machine_kernel
+def flush_events(journal, log, cursor):
+    """Copy the bar's events behind the log's cursor. Returns the new cursor."""
+    events = journal["events"]
+    count = journal["event_count"]
+    for j in range(count):
+        copy_event(events[j], log[cursor + j])
+    journal["event_count"] = 0
+    return cursor + count

@@ -5,7 +5,7 @@ import numpy as np
 from engine.execution import PATH_HIGH_FIRST, PATH_LOW_FIRST
 from engine.fills import covered_qty, fill_order
 from engine.liquidation import liquidated_here, liquidated_on_the_way
-from engine.orders import met_by_rising, place_own_exits, refresh_triggers
+from engine.orders import copy_order, met_by_rising, place_own_exits, refresh_triggers
 from engine.positions import find_lot
 from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE_PROFIT
 from engine.valuation import cannot_breach, rest_of_account, unrealized
@@ -102,7 +102,7 @@ def keep_waiting(state):
         for place in range(state["order_count"][book]):
             if orders[book, place]["alive"] == 1:
                 if kept != place:
-                    orders[book, kept] = orders[book, place]
+                    copy_order(orders[book, place], orders[book, kept])
                 kept += 1
         state["order_count"][book] = kept
 
@@ -245,27 +245,39 @@ def nothing_can_happen(account, state, instrument, terms, high, low):
 
 
 @machine_kernel
+def walk_quietly(account, state, instrument, terms, open_, high, low, close):
+    """Pass a (sub-)bar of a wallet with a single instrument in which nothing can happen. Returns 0 when something may."""
+    if not nothing_can_happen(account, state, instrument, terms, high, low):
+        return 0
+    if state["lot_count"][0] + state["lot_count"][1] > 0:
+        at_high = account["wallet"] + unrealized(state, instrument, high)
+        at_low = account["wallet"] + unrealized(state, instrument, low)
+        if high_comes_first(terms, instrument, open_, high, low):
+            note_path_equity(account, at_high)
+            note_path_equity(account, at_low)
+        else:
+            note_path_equity(account, at_low)
+            note_path_equity(account, at_high)
+    state["mark"] = close
+    return 1
+
+
+@machine_kernel
 def walk_single(account, states, instruments, terms, journal, open_, high, low, close, volume):
     """One (sub-)bar of a wallet with a single instrument. Returns 1 when a liquidation ended the bar."""
     state = states[0]
     instrument = instruments[0]
-    if nothing_can_happen(account, state, instrument, terms, high, low):
-        if state["lot_count"][0] + state["lot_count"][1] > 0:
-            first, second = (high, low) if high_comes_first(terms, instrument, open_, high, low) else (low, high)
-            note_path_equity(account, account["wallet"] + unrealized(state, instrument, first))
-            note_path_equity(account, account["wallet"] + unrealized(state, instrument, second))
-        state["mark"] = close
+    if walk_quietly(account, state, instrument, terms, open_, high, low, close) == 1:
         return 0
     begin_walk(account, states, instruments, terms, 0)
-    first, second = (high, low) if high_comes_first(terms, instrument, open_, high, low) else (low, high)
     ended = walk_open(account, states, instruments, terms, journal, 0, open_, volume)
-    if ended == 0:
-        ended = walk_to(account, states, instruments, terms, journal, 0, first, volume)
-    if ended == 0:
-        ended = walk_to(account, states, instruments, terms, journal, 0, second, volume)
-    if ended == 0:
-        ended = walk_to(account, states, instruments, terms, journal, 0, close, volume)
+    high_first = high_comes_first(terms, instrument, open_, high, low)
+    for phase in range(1, 4):
+        if ended == 0:
+            target = close
+            if phase < 3:
+                target = high if high_first == (phase == 1) else low
+            ended = walk_to(account, states, instruments, terms, journal, 0, target, volume)
     refresh_triggers(state)
     state["mark"] = close
     return ended
-

@@ -17,6 +17,24 @@ def met_by_rising(book):
 
 
 @machine_kernel
+def copy_order(source, target):
+    """Copy an order field by field: assigning whole records goes byte by byte in compiled code."""
+    target["trigger"] = source["trigger"]
+    target["price"] = source["price"]
+    target["qty"] = source["qty"]
+    target["id"] = source["id"]
+    target["lot"] = source["lot"]
+    target["level"] = source["level"]
+    target["label"] = source["label"]
+    target["covers_below"] = source["covers_below"]
+    target["stage"] = source["stage"]
+    target["alive"] = source["alive"]
+    target["attached"] = source["attached"]
+    target["take_profit"] = source["take_profit"]
+    target["stop_loss"] = source["stop_loss"]
+
+
+@machine_kernel
 def place_order(account, state, kind, side, trigger, price, qty, lot, level, label):
     """Put an order into its book and return its record's index, -1 when the book is full."""
     book = 2 * kind + side
@@ -29,7 +47,7 @@ def place_order(account, state, kind, side, trigger, price, qty, lot, level, lab
     if kind != MARKET:
         direction = met_by_rising(book)
         while place > 0 and direction * orders[book, place - 1]["trigger"] > direction * trigger:
-            orders[book, place] = orders[book, place - 1]
+            copy_order(orders[book, place - 1], orders[book, place])
             place -= 1
     order = orders[book, place]
     order["trigger"] = trigger
@@ -69,7 +87,7 @@ def cancel_book(state, book):
     for j in range(state["head"][book], state["order_count"][book]):
         if orders[book, j]["alive"] == 1 and orders[book, j]["attached"] == 1:
             if kept != j:
-                orders[book, kept] = orders[book, j]
+                copy_order(orders[book, j], orders[book, kept])
             kept += 1
     state["order_count"][book] = kept
     state["head"][book] = 0

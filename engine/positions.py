@@ -10,6 +10,23 @@ from gridcore.compile import machine_kernel
 
 
 @machine_kernel
+def copy_lot(source, target):
+    """Copy a lot field by field: assigning whole records goes byte by byte in compiled code."""
+    target["entry"] = source["entry"]
+    target["qty"] = source["qty"]
+    target["entry_fee"] = source["entry_fee"]
+    target["funding"] = source["funding"]
+    target["open_time"] = source["open_time"]
+    target["id"] = source["id"]
+    target["level"] = source["level"]
+    target["generation"] = source["generation"]
+    target["pending"] = source["pending"]
+    target["take_profit"] = source["take_profit"]
+    target["stop_loss"] = source["stop_loss"]
+    target["exits_waiting"] = source["exits_waiting"]
+
+
+@machine_kernel
 def refresh_side(state, side):
     """Sums over the lots of a side, made afresh so that nothing drifts; a flat side forgets its stops and margin."""
     lots = state["lots"]
@@ -48,7 +65,7 @@ def insert_lot(account, state, side, entry, qty):
     place = count
     # The new lot is the youngest, so it goes before (is worse than) lots of the same entry.
     while place > 0 and sign * lots[side, place - 1]["entry"] <= sign * entry:
-        lots[side, place] = lots[side, place - 1]
+        copy_lot(lots[side, place - 1], lots[side, place])
         place -= 1
     lot = lots[side, place]
     lot["entry"] = entry
@@ -78,15 +95,17 @@ def remove_lot(state, side, index):
     lot = lots[side, index]
     if lot["level"] >= 0 and lot["generation"] == state["generation"]:
         state["armed"][side, lot["level"]] = 1
+        state["rearmed"] = 1
     last = state["lot_count"][side] - 1
     for j in range(index, last):
-        lots[side, j] = lots[side, j + 1]
+        copy_lot(lots[side, j + 1], lots[side, j])
     state["lot_count"][side] = last
 
 
 @machine_kernel
 def arm_all_levels(state):
     """Every level of both sides may be quoted again."""
+    state["rearmed"] = 1
     armed = state["armed"]
     for side in range(2):
         for level in range(armed.shape[1]):

@@ -21,20 +21,28 @@ def crosses(instrument, side, price, close):
 
 
 @machine_kernel
-def place_bracket_entry(account, state, instrument, terms, side, level, price, qty, cap, take_profit, stop_loss):
-    """Quote a post-only entry of `qty` at `price` if it is large enough and within every limit.
+def entry_room(account, state, instrument, terms, side, cap):
+    """Highest notional that the side's resting entries may reach together, quote currency.
 
-    The lot it opens rests its own `take_profit` (limit) and `stop_loss` (stop) prices from the next (sub-)bar on; NaN: none.
-    `cap` is the highest notional of the side (quote currency), infinite for none; `level` is the grid level it spends when
-    it fills, -1 for none. Returns PLACED, TOO_SMALL (counted) or PAST_LIMIT. Lots count at the last close.
+    Within `cap` (the side's highest notional, infinite for none) and the notional the tiers allow at this leverage, lots at the
+    last close counted; and so that the account's initial margin does not pass its equity.
     """
+    allowed = 1.0 + LIMIT_TOLERANCE
+    scale = instrument["multiplier"] * state["mark"]
+    lots = scale * state["qty"][side]
+    room = min(cap, instrument["leverage_cap"]) * allowed - lots
+    other = scale * state["qty"][1 - side] + state["resting_notional"][1 - side] + account["others_notional"]
+    return min(room, account["equity"] * allowed * terms["leverage"] - lots - other)
+
+
+@machine_kernel
+def place_within(account, state, instrument, terms, side, level, price, qty, room, take_profit, stop_loss):
+    """Quote a post-only entry if it is large enough and the side's resting entries stay within `room` (see `entry_room`)."""
     if account["stopped"] == 1:
         return PAST_LIMIT
     state["wanted_rungs"] += 1
-    multiplier = instrument["multiplier"]
-    notional = qty * price * multiplier
+    notional = qty * price * instrument["multiplier"]
     enough = 1.0 - LIMIT_TOLERANCE
-    allowed = 1.0 + LIMIT_TOLERANCE
     if not (
         price > 0.0
         and qty > 0.0
@@ -44,32 +52,54 @@ def place_bracket_entry(account, state, instrument, terms, side, level, price, q
     ):
         state["dropped_rungs"] += 1
         return TOO_SMALL
-    close = state["mark"]
-    side_notional = state["qty"][side] * multiplier * close + state["resting_notional"][side] + notional
-    if side_notional > cap * allowed:
+    resting = state["resting_notional"][side] + notional
+    if resting > room:
+        lots = instrument["multiplier"] * state["mark"] * state["qty"][side]
+        if lots + resting > instrument["leverage_cap"] * (1.0 + LIMIT_TOLERANCE):
+            state["tier_cap_hits"] += 1
         return PAST_LIMIT
-    gross = multiplier * close * (state["qty"][0] + state["qty"][1])
-    resting = state["resting_notional"][0] + state["resting_notional"][1]
-    if (account["others_notional"] + gross + resting + notional) / terms["leverage"] > account["equity"] * allowed:
-        return PAST_LIMIT
-    if side_notional > instrument["leverage_cap"] * allowed:
-        state["tier_cap_hits"] += 1
-        return PAST_LIMIT
-    direction = 2.0 * side - 1.0
-    place = place_order(account, state, ENTRY, side, limit_trigger(terms, instrument, price, direction), price, qty, -1, level, side)
+    trigger = limit_trigger(terms, instrument, price, 2.0 * side - 1.0)
+    place = place_order(account, state, ENTRY, side, trigger, price, qty, -1, level, side)
     if place >= 0:
         order = state["orders"][2 * ENTRY + side, place]
         order["take_profit"] = take_profit
         order["stop_loss"] = stop_loss
     state["entries_placed"] += 1
-    state["resting_notional"][side] += notional
+    state["resting_notional"][side] = resting
     return PLACED
+
+
+@machine_kernel
+def place_bracket_entry(account, state, instrument, terms, side, level, price, qty, cap, take_profit, stop_loss):
+    """Quote a post-only entry of `qty` at `price` if it is large enough and within every limit.
+
+    The lot it opens rests its own `take_profit` (limit) and `stop_loss` (stop) prices from the next (sub-)bar on; NaN: none.
+    `cap` is the highest notional of the side (quote currency), infinite for none; `level` is the grid level it spends when
+    it fills, -1 for none. Returns PLACED, TOO_SMALL (counted) or PAST_LIMIT.
+    """
+    room = entry_room(account, state, instrument, terms, side, cap)
+    return place_within(account, state, instrument, terms, side, level, price, qty, room, take_profit, stop_loss)
 
 
 @machine_kernel
 def place_entry(account, state, instrument, terms, side, level, price, qty, cap):
     """Quote a post-only entry without exits of its own; see `place_bracket_entry`."""
     return place_bracket_entry(account, state, instrument, terms, side, level, price, qty, cap, np.nan, np.nan)
+
+
+@machine_kernel
+def entries_still_stand(account, state, instrument, terms, cap):
+    """Whether quoting anew would give the entries that rest: no level armed since, nothing crosses, every limit holds."""
+    if state["rearmed"] == 1:
+        return False
+    for side in range(2):
+        book = 2 * ENTRY + side
+        head = state["head"][book]
+        if head < state["order_count"][book] and crosses(instrument, side, state["orders"][book, head]["price"], state["mark"]):
+            return False
+        if state["resting_notional"][side] > entry_room(account, state, instrument, terms, side, cap):
+            return False
+    return True
 
 
 @machine_kernel

@@ -23,7 +23,7 @@ BOOKS = 8
 MARKET_BOOK = 2 * MARKET
 
 # --- capacities of the fixed records -----------------------------------------------------------------------------------
-MAX_LOTS = 1024  # open lots a side; also orders a book
+MAX_LOTS = 1000  # open lots a side; also orders a book. Not a power of two: books whose starts lie 4 KB apart share cache lines
 MAX_EVENTS = 8192  # events of one bar
 
 # --- labels of events, in the order of LABELS --------------------------------------------------------------------------
@@ -205,6 +205,7 @@ state_dtype = np.dtype(
         ("next_order_id", i8),
         ("next_lot_id", i8),
         ("generation", i8),
+        ("rearmed", i8),  # 1: a level was armed since the entries were last quoted
         ("armed", np.uint8, (2, MAX_LEVELS)),
         # counters
         ("wanted_rungs", i8),

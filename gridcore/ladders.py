@@ -44,8 +44,9 @@ def arithmetic_ladder_into(center, half_spread, spacing, sign, tick, out):
 
 @kernel
 def geometric_level(center, step_bps, index, sign, tick):
-    """Rung `index` (0 is the centre) of a ladder with a constant ratio: `center*(1 + step_bps/1e4)^index` for sells,
-    `center/(1 + step_bps/1e4)^index` for buys, so that both ladders are one; rounded outwards to ticks.
+    """Rung `index` (0 is the centre) of a ladder with a constant ratio, rounded outwards to ticks.
+
+    `center*(1 + step_bps/1e4)^index` for sells, `center/(1 + step_bps/1e4)^index` for buys, so that both ladders are one.
     """
     ratio = (1.0 + step_bps / 1e4) ** index
     return _outward(center / ratio if sign > 0 else center * ratio, sign, tick)
@@ -53,8 +54,9 @@ def geometric_level(center, step_bps, index, sign, tick):
 
 @kernel
 def proportional_level(center, step, index, sign, tick):
-    """Rung `index` (0 is the centre) at a multiple of a fraction `step` of the centre: `floor_tick(center*(1 - index*step))`
-    for buys, `ceil_tick(center*(1 + index*step))` for sells.
+    """Rung `index` (0 is the centre) at a multiple of a fraction `step` of the centre.
+
+    `floor_tick(center*(1 - index*step))` for buys, `ceil_tick(center*(1 + index*step))` for sells.
     """
     return _outward(center * (1.0 - sign * index * step), sign, tick)
 

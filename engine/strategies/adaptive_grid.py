@@ -14,9 +14,11 @@ from engine.quoting import (
     PAST_LIMIT,
     close_at_market,
     crosses,
-    place_entry,
+    entries_still_stand,
+    entry_room,
     place_stop_stages,
     place_take_profit,
+    place_within,
 )
 from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
 from engine.positions import arm_all_levels
@@ -54,6 +56,8 @@ memory_dtype = np.dtype(
         ("halted", np.int64),
         ("riding", np.int64),
         ("blocked", np.int64),  # entries blocked by value at risk
+        ("entries_quoted", np.int64),  # 1: the last quote could hold entries
+        ("entries_complete", np.int64),  # 1: and left no armed rung out
         ("regime", np.int64),  # at the last decision
         ("anchor", np.float64),  # price
         ("center", np.float64),  # reservation price of the grid
@@ -199,19 +203,43 @@ def regenerate(p, x, account, state, instrument, terms, memory):
 
 
 @machine_kernel
-def quote_ladder(p, close, account, state, instrument, terms, memory, side):
+def quote_ladder(p, close, account, state, instrument, terms, memory, side, cap):
     """Entries of a side, nearest level first, from what is armed; a limit ends the ladder."""
-    cap = p["max_position_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
+    room = entry_room(account, state, instrument, terms, side, cap)
     for level in range(p["grid_levels"]):
         if state["armed"][side, level] == 0:
             continue
         price = level_price(memory, instrument, side, level)
         if crosses(instrument, side, price, close):
+            memory["entries_complete"] = 0
             continue
         qty = floor_to(memory["order_notional"] / (price * instrument["multiplier"]), instrument["step_size"])
-        if place_entry(account, state, instrument, terms, side, level, price, qty, cap) == PAST_LIMIT:
+        if place_within(account, state, instrument, terms, side, level, price, qty, room, np.nan, np.nan) == PAST_LIMIT:
             memory["cap_hits"] += 1
+            memory["entries_complete"] = 0
             break
+
+
+@machine_kernel
+def quote_entries(p, close, account, state, instrument, terms, memory, regime, allowed, generated):
+    """Entries of the sides the regime allows, LONG before SHORT; nothing is done when what rests would come out again."""
+    cap = p["max_position_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
+    if (
+        not generated
+        and allowed == (memory["entries_quoted"] == 1)
+        and memory["entries_complete"] == 1
+        and entries_still_stand(account, state, instrument, terms, cap)
+    ):
+        return
+    cancel_entries(state)
+    memory["entries_quoted"] = 1 if allowed else 0
+    memory["entries_complete"] = 1
+    state["rearmed"] = 0
+    if allowed:
+        if regime >= 0:
+            quote_ladder(p, close, account, state, instrument, terms, memory, LONG, cap)
+        if regime <= 0 and p["allow_short"] == 1:
+            quote_ladder(p, close, account, state, instrument, terms, memory, SHORT, cap)
 
 
 @machine_kernel
@@ -275,6 +303,7 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
         generate = True
         record_event(account, state, journal, k, RESUME_LABEL, NO_SIDE, close, 0.0, 0.0, 0.0, 0.0, -1)
     halted = memory["halted"] == 1
+    generated = False
 
     trending = regime >= 1 and er > p["trailing_activation_er"]
     if not halted:
@@ -306,14 +335,14 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
             if not trailed:
                 memory["anchor"] = close
             regenerate(p, x, account, state, instrument, terms, memory)
-            requote = True
+            generated = True
     else:
         memory["halted_bars"] += 1
 
     gross = instrument["multiplier"] * close * (state["qty"][LONG] + state["qty"][SHORT])
     blocked = value_at_risk_95(gross, x[SIGMA], p["var_horizon_bars"]) > p["max_drawdown_pct"] * account["equity"]
     riding = 1 if trending else 0
-    requote = requote or regime_changed or blocked != (memory["blocked"] == 1) or riding != memory["riding"]
+    requote = requote or generated or regime_changed or blocked != (memory["blocked"] == 1) or riding != memory["riding"]
     memory["decided"] = 1
     memory["regime"] = regime
     memory["riding"] = riding
@@ -325,13 +354,9 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
 
     if requote:
         memory["requotes"] += 1
-        cancel_entries(state)
+        allowed = not halted and not blocked and memory["order_notional"] > 0.0
+        quote_entries(p, close, account, state, instrument, terms, memory, regime, allowed, generated)
         cancel_take_profits(state)
-        if not halted and not blocked and memory["order_notional"] > 0.0:
-            if regime >= 0:
-                quote_ladder(p, close, account, state, instrument, terms, memory, LONG)
-            if regime <= 0 and p["allow_short"] == 1:
-                quote_ladder(p, close, account, state, instrument, terms, memory, SHORT)
         quote_exits(p, close, account, state, instrument, terms, memory, LONG, riding)
         quote_exits(p, close, account, state, instrument, terms, memory, SHORT, riding)
     if p["atr_sl_mult"] > 0.0:

@@ -8,15 +8,16 @@ from engine.loop import decide_bar, run_bars
 from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
 from engine.positions import arm_all_levels
 from engine.quoting import (
-    LIMIT_TOLERANCE,
     PAST_LIMIT,
     PLACED,
     close_at_market,
     crosses,
-    place_entry,
+    entries_still_stand,
+    entry_room,
     place_take_profit,
+    place_within,
 )
-from engine.records import ENTRY, LONG, RECENTER_LABEL, SHORT
+from engine.records import LONG, RECENTER_LABEL, SHORT
 from gridcore.compile import kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to, floor_to
@@ -50,32 +51,18 @@ def rung_price(anchor, step, side, rung, tick):
 
 
 @machine_kernel
-def quotes_still_stand(close, account, state, instrument, terms):
-    """Whether quoting anew at `close` would give what rests already: nothing crosses and no limit is passed."""
-    for side in range(2):
-        book = 2 * ENTRY + side
-        head = state["head"][book]
-        if head < state["order_count"][book] and crosses(instrument, side, state["orders"][book, head]["price"], close):
-            return False
-        lots = state["qty"][side] * instrument["multiplier"] * close
-        if lots + state["resting_notional"][side] > instrument["leverage_cap"] * (1.0 + LIMIT_TOLERANCE):
-            return False
-    gross = instrument["multiplier"] * close * (state["qty"][LONG] + state["qty"][SHORT])
-    resting = state["resting_notional"][LONG] + state["resting_notional"][SHORT]
-    return (account["others_notional"] + gross + resting) / terms["leverage"] <= account["equity"] * (1.0 + LIMIT_TOLERANCE)
-
-
-@machine_kernel
 def quote(p, close, account, state, instrument, terms, memory):
     """Entries of every armed rung, nearest first, and the exits of what is held."""
     cancel_entries(state)
     cancel_take_profits(state)
     memory["requotes"] += 1
     memory["incomplete"] = 0
+    state["rearmed"] = 0
     tick = instrument["tick_size"]
     for side in range(2):
         if side == SHORT and p["allow_short"] == 0:
             break
+        room = entry_room(account, state, instrument, terms, side, np.inf)
         for rung in range(1, p["grid_levels"] + 1):
             if state["armed"][side, rung - 1] == 0:
                 continue
@@ -85,7 +72,7 @@ def quote(p, close, account, state, instrument, terms, memory):
                 continue
             wanted = p["order_qty"] if p["order_qty"] > 0.0 else memory["order_notional"] / (price * instrument["multiplier"])
             qty = floor_to(wanted, instrument["step_size"])
-            placed = place_entry(account, state, instrument, terms, side, rung - 1, price, qty, np.inf)
+            placed = place_within(account, state, instrument, terms, side, rung - 1, price, qty, room, np.nan, np.nan)
             if placed != PLACED:
                 memory["incomplete"] = 1
             if placed == PAST_LIMIT:
@@ -124,7 +111,7 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
         memory["has_grid"] = 1
         state["generation"] += 1
         arm_all_levels(state)
-    if recenter or state["changed"] == 1 or memory["incomplete"] == 1 or not quotes_still_stand(close, account, state, instrument, terms):
+    if recenter or state["changed"] == 1 or memory["incomplete"] == 1 or not entries_still_stand(account, state, instrument, terms, np.inf):
         quote(p, close, account, state, instrument, terms, memory)
         state["changed"] = 0
         refresh_triggers(state)
