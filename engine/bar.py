@@ -1,11 +1,10 @@
 """One bar of the exchange for every instrument of a wallet: walk, funding, delisting, marking."""
 
-import numpy as np
 
 from engine.fills import close_lot, settle_when_flat
 from engine.journal import record_event
 from engine.liquidation import liquidate_account
-from engine.matching import begin_walk, high_comes_first, note_path_equity, walk_open, walk_single, walk_to
+from engine.matching import begin_walk, high_comes_first, note_path_equity, walk_open, walk_path, walk_quietly, walk_to
 from engine.orders import cancel_all_orders, refresh_triggers
 from engine.positions import refresh_side
 from engine.records import ABSENT, DELISTED_LABEL, FUNDING_LABEL, GAP, TRADED
@@ -168,47 +167,24 @@ def close_bar(account, equity, gross):
 
 
 @machine_kernel
-def exchange_single(account, states, instruments, terms, journal, i, kind, bars, sub_start, sub_count, sub_bars):
-    """Bar `i` of a wallet with one instrument: its own path, or its sub-bars one after the other."""
+def exchange_single(account, states, instruments, terms, journal, i, bars, sub_start, sub_count, sub_bars):
+    """Traded bar `i` of a wallet with one instrument: its own path, or its sub-bars one after the other."""
     state = states[0]
-    if kind != TRADED:
-        if kind == GAP:
-            state["gap_bars"] += 1
-            state["mark"] = bars[0, CLOSE, i]
-        return
-    first = sub_start[0, i]
-    if first < 0:
-        walk_single(
-            account,
-            states,
-            instruments,
-            terms,
-            journal,
-            bars[0, OPEN, i],
-            bars[0, HIGH, i],
-            bars[0, LOW, i],
-            bars[0, CLOSE, i],
-            bars[0, VOLUME, i],
-        )
-        return
-    for j in range(first, first + sub_count):
-        if sub_bars[0, VOLUME, j] <= 0.0:
-            state["mark"] = sub_bars[0, CLOSE, j]
-            continue
-        ended = walk_single(
-            account,
-            states,
-            instruments,
-            terms,
-            journal,
-            sub_bars[0, OPEN, j],
-            sub_bars[0, HIGH, j],
-            sub_bars[0, LOW, j],
-            sub_bars[0, CLOSE, j],
-            sub_bars[0, VOLUME, j],
-        )
-        if ended == 1:
-            break
+    table = bars
+    first = i
+    count = 1
+    if sub_count > 0 and sub_start[0, i] >= 0:
+        table = sub_bars
+        first = sub_start[0, i]
+        count = sub_count
+    for j in range(first, first + count):
+        open_, high, low, close = table[0, OPEN, j], table[0, HIGH, j], table[0, LOW, j], table[0, CLOSE, j]
+        volume = table[0, VOLUME, j]
+        if volume <= 0.0:
+            state["mark"] = close
+        elif walk_quietly(account, state, instruments[0], terms, open_, high, low, close) == 0:
+            if walk_path(account, states, instruments, terms, journal, open_, high, low, close, volume) == 1:
+                break
     state["mark"] = bars[0, CLOSE, i]
 
 

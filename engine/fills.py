@@ -6,7 +6,7 @@ A fill may come from the simulated exchange or from a real one; it is applied by
 import numpy as np
 
 from engine.journal import record_event
-from engine.orders import cancel_all_orders, cancel_entries, refresh_resting_notional, refresh_triggers
+from engine.orders import cancel_all_orders, cancel_entries, refresh_triggers
 from engine.positions import arm_all_levels, find_lot, insert_lot, refresh_side, remove_lot
 from engine.records import (
     ENTRY,
@@ -191,7 +191,8 @@ def fill_order(account, states, instruments, terms, journal, k, book, place, pri
         if order["level"] >= 0:
             state["armed"][side, order["level"]] = 0
         open_lot(account, state, instrument, terms, journal, k, order, side, price, qty, fee)
-        refresh_resting_notional(state, instrument)
+        # What volume left of it is cancelled, so the whole order rests no more.
+        state["resting_notional"][side] -= order["price"] * order["qty"] * instrument["multiplier"]
         return
     if kind == STOP and order["lot"] < 0:
         close_covered(account, state, instrument, journal, k, order, side, price, qty, fee)

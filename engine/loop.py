@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from engine.bar import CLOSE, HIGH, LOW, OPEN, account_gross, after_walk, close_bar, exchange_single, exchange_together
+from engine.bar import CLOSE, HIGH, LOW, OPEN, VOLUME, account_gross, after_walk, close_bar, exchange_single, exchange_together
 from engine.journal import flush_events
-from engine.matching import walk_quietly
-from engine.records import ABSENT, LOG_FULL, LONG, OK, SHORT, TRADED
+from engine.matching import walk_path, walk_quietly
+from engine.records import ABSENT, GAP, LOG_FULL, LONG, OK, SHORT, TRADED
 from engine.valuation import account_equity, gross_notional, is_flat, unrealized
 from gridcore.compile import machine_kernel
 
@@ -43,21 +43,17 @@ def ready_to_decide(account, states, instruments, terms, k, kinds, first_decisio
 
 
 @machine_kernel
-def take_row(indicators, k, i, row):
-    """Gather the indicator row of bar `i` of instrument `k` (stored by columns) into `row`."""
-    for column in range(row.shape[0]):
-        row[column] = indicators[k, column, i]
-
-
-@machine_kernel
 def exchange_bar(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded):
     """The simulated exchange on bar `i` of every instrument."""
-    if terms["instruments"] == 1:
-        exchange_single(account, states, instruments, terms, journal, i, kinds[0, i], bars, sub_start, sub_count, sub_bars)
-    else:
+    if terms["instruments"] > 1:
         exchange_together(
             account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded
         )
+    elif kinds[0, i] == TRADED:
+        exchange_single(account, states, instruments, terms, journal, i, bars, sub_start, sub_count, sub_bars)
+    elif kinds[0, i] == GAP:
+        states[0]["gap_bars"] += 1
+        states[0]["mark"] = bars[0, CLOSE, i]
 
 
 @machine_kernel
@@ -128,15 +124,15 @@ def run_bars(arguments):
         if trades_on(account, states, terms):
             for k in range(terms["instruments"]):
                 if ready_to_decide(account, states, instruments, terms, k, kinds, first_decisions, i):
-                    take_row(indicators, k, i - 1, row)
+                    for field in range(row.shape[0]):
+                        row[field] = indicators[k, field, i - 1]
                     decide(parameters[k], row, account, states[k], instruments[k], terms, journal, k, memory[k])
-        # Most bars of a single instrument touch nothing: they take a short way that gives the same bits.
-        walked = 0
-        if single and kinds[0, i] == TRADED and (sub_count == 0 or sub_start[0, i] < 0):
-            walked = walk_quietly(
-                account, states[0], instruments[0], terms, bars[0, OPEN, i], bars[0, HIGH, i], bars[0, LOW, i], bars[0, CLOSE, i]
-            )
-        if walked == 0:
+        if single and sub_count == 0 and kinds[0, i] == TRADED:
+            # The same as exchange_bar, without its detours: most bars of a single instrument touch nothing.
+            open_, high, low, close = bars[0, OPEN, i], bars[0, HIGH, i], bars[0, LOW, i], bars[0, CLOSE, i]
+            if walk_quietly(account, states[0], instruments[0], terms, open_, high, low, close) == 0:
+                walk_path(account, states, instruments, terms, journal, open_, high, low, close, bars[0, VOLUME, i])
+        else:
             exchange_bar(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded)
         if single and funding_offsets[0, i] == funding_offsets[0, i + 1] and (i < last_bars[0] or i + 1 == bar_count):
             equity[i] = finish_quiet_bar(account, states[0], instruments[0])

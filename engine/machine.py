@@ -11,7 +11,6 @@ import numpy as np
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution
-from engine.parameters import Parameters
 from engine.records import (
     LOG_FULL,
     MAX_EVENTS,

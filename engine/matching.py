@@ -1,6 +1,5 @@
 """The simulated exchange inside one (sub-)bar: the open, then the walk along the path, order by order."""
 
-import numpy as np
 
 from engine.execution import PATH_HIGH_FIRST, PATH_LOW_FIRST
 from engine.fills import covered_qty, fill_order
@@ -263,15 +262,12 @@ def walk_quietly(account, state, instrument, terms, open_, high, low, close):
 
 
 @machine_kernel
-def walk_single(account, states, instruments, terms, journal, open_, high, low, close, volume):
-    """One (sub-)bar of a wallet with a single instrument. Returns 1 when a liquidation ended the bar."""
+def walk_path(account, states, instruments, terms, journal, open_, high, low, close, volume):
+    """Walk one (sub-)bar of a wallet with a single instrument. Returns 1 when a liquidation ended the bar."""
     state = states[0]
-    instrument = instruments[0]
-    if walk_quietly(account, state, instrument, terms, open_, high, low, close) == 1:
-        return 0
     begin_walk(account, states, instruments, terms, 0)
     ended = walk_open(account, states, instruments, terms, journal, 0, open_, volume)
-    high_first = high_comes_first(terms, instrument, open_, high, low)
+    high_first = high_comes_first(terms, instruments[0], open_, high, low)
     for phase in range(1, 4):
         if ended == 0:
             target = close

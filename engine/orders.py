@@ -147,19 +147,6 @@ def refresh_triggers(state):
 
 
 @machine_kernel
-def refresh_resting_notional(state, instrument):
-    """Notional of the entries that rest, at their own prices."""
-    orders = state["orders"]
-    for side in range(2):
-        total = 0.0
-        book = 2 * ENTRY + side
-        for j in range(state["head"][book], state["order_count"][book]):
-            if orders[book, j]["alive"] == 1:
-                total += orders[book, j]["price"] * orders[book, j]["qty"] * instrument["multiplier"]
-        state["resting_notional"][side] = total
-
-
-@machine_kernel
 def place_own_exits(account, state, terms, instrument):
     """Rest the exits that lots carry themselves and that were attached in an earlier (sub-)bar."""
     lots = state["lots"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.loop import decide_bar, run_bars
 from engine.journal import record_event
+from engine.loop import decide_bar, run_bars
+from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
+from engine.positions import arm_all_levels
 from engine.quoting import (
     PAST_LIMIT,
     close_at_market,
@@ -20,8 +22,6 @@ from engine.quoting import (
     place_take_profit,
     place_within,
 )
-from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
-from engine.positions import arm_all_levels
 from engine.records import (
     HALT_LABEL,
     LONG,
@@ -35,6 +35,7 @@ from engine.records import (
     SHIFT_LABEL,
     SHORT,
 )
+from engine.strategies.adaptive_grid_parameters import MAX_LEVELS
 from gridcore.avellaneda_stoikov import bar_reservation_shift, bar_spread
 from gridcore.compile import kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
@@ -64,6 +65,8 @@ memory_dtype = np.dtype(
         ("half_spread", np.float64),  # price
         ("spacing", np.float64),  # price, as generated
         ("order_notional", np.float64),  # quote currency
+        ("prices", np.float64, (2, MAX_LEVELS)),  # of the levels: buys, sells
+        ("quantities", np.float64, (2, MAX_LEVELS)),  # of an entry at each level
         # counters
         ("decisions", np.int64),
         ("halts", np.int64),
@@ -171,11 +174,26 @@ def choose_prune(state, instrument, side, p, close, kama, atr, memory):
 
 
 @machine_kernel
-def level_price(memory, instrument, side, index):
-    """Price of a level's entry side: buy levels for LONG, sell levels for SHORT."""
-    return arithmetic_level(
-        memory["center"], memory["half_spread"], memory["spacing"], index, 1.0 - 2.0 * side, instrument["tick_size"]
-    )
+def level_price(p, memory, instrument, side, index):
+    """Price of a level: buys for LONG, sells for SHORT. Levels beyond the grid go on by the same formula."""
+    if index < p["grid_levels"]:
+        return memory["prices"][side, index]
+    return arithmetic_level(memory["center"], memory["half_spread"], memory["spacing"], index, 1.0 - 2.0 * side, instrument["tick_size"])
+
+
+@machine_kernel
+def price_levels(p, instrument, memory):
+    """Prices of every level of the grid, and the quantity an entry has there."""
+    center, half_spread, spacing = memory["center"], memory["half_spread"], memory["spacing"]
+    tick, step = instrument["tick_size"], instrument["step_size"]
+    multiplier, notional = instrument["multiplier"], memory["order_notional"]
+    prices, quantities = memory["prices"], memory["quantities"]
+    for side in range(2):
+        sign = 1.0 - 2.0 * side
+        for level in range(p["grid_levels"]):
+            prices[side, level] = arithmetic_level(center, half_spread, spacing, level, sign, tick)
+        for level in range(p["grid_levels"]):
+            quantities[side, level] = floor_to(notional / (prices[side, level] * multiplier), step)
 
 
 @machine_kernel
@@ -198,6 +216,7 @@ def regenerate(p, x, account, state, instrument, terms, memory):
     memory["order_notional"] = notional
     memory["has_grid"] = 1
     memory["regenerations"] += 1
+    price_levels(p, instrument, memory)
     state["generation"] += 1
     arm_all_levels(state)
 
@@ -209,11 +228,11 @@ def quote_ladder(p, close, account, state, instrument, terms, memory, side, cap)
     for level in range(p["grid_levels"]):
         if state["armed"][side, level] == 0:
             continue
-        price = level_price(memory, instrument, side, level)
+        price = memory["prices"][side, level]
         if crosses(instrument, side, price, close):
             memory["entries_complete"] = 0
             continue
-        qty = floor_to(memory["order_notional"] / (price * instrument["multiplier"]), instrument["step_size"])
+        qty = memory["quantities"][side, level]
         if place_within(account, state, instrument, terms, side, level, price, qty, room, np.nan, np.nan) == PAST_LIMIT:
             memory["cap_hits"] += 1
             memory["entries_complete"] = 0
@@ -245,7 +264,6 @@ def quote_entries(p, close, account, state, instrument, terms, memory, regime, a
 @machine_kernel
 def quote_exits(p, close, account, state, instrument, terms, memory, side, riding):
     """Take-profits of a side: the best lot takes the nearest level of the other side; riding lots carry none."""
-    sign = 1.0 - 2.0 * side
     tick = instrument["tick_size"]
     ranked = 0
     for j in range(state["lot_count"][side]):
@@ -261,7 +279,7 @@ def quote_exits(p, close, account, state, instrument, terms, memory, side, ridin
         if state["lots"][side, j]["pending"] == 1:
             continue
         entry = state["lots"][side, j]["entry"]
-        price = level_price(memory, instrument, 1 - side, rank)
+        price = level_price(p, memory, instrument, 1 - side, rank)
         if side == LONG:
             price = max(price, ceil_to(entry * (1.0 + least), tick))
             if price <= close + PRICE_TOLERANCE * tick:
@@ -318,7 +336,7 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
             trigger = p["trailing_trigger_level"]
             if trigger == 0 or trigger > p["grid_levels"]:
                 trigger = p["grid_levels"]
-            over = close - level_price(memory, instrument, SHORT, trigger - 1)
+            over = close - level_price(p, memory, instrument, SHORT, trigger - 1)
             if over > 0.0:
                 memory["anchor"] += 0.5 * over
                 memory["shifts"] += 1

@@ -1,0 +1,1 @@
+"""How fast gridcore is, measured as ratios within one process."""
