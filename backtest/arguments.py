@@ -23,6 +23,7 @@ DIRECT = {
     "exchange": ("data", "exchange"),
     "data_dir": ("data", "data_dir"),
     "sub_bars": ("data", "sub_bars"),
+    "filters": ("data", "filters"),
     "seed": ("data", "seed"),
     "capital": ("account", "capital"),
     "leverage": ("account", "leverage"),
@@ -63,6 +64,9 @@ def build_parser() -> _Parser:
     market.add_argument("--exchange", metavar="NAME", help="venue the data files are named after (default: binanceusdm)", **text)
     market.add_argument("--data-dir", metavar="DIR", help="folder with market data files", **text)
     market.add_argument("--sub-bars", metavar="TF", help="walk orders on finer bars, such as 1m", **text)
+    market.add_argument(
+        "--filters", nargs="+", metavar="COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL", help="filters of coins that are not built in", **text
+    )
     market.add_argument("--seed", metavar="N", help="seed of the simulated market", **text)
     account = parser.add_argument_group("account")
     account.add_argument(

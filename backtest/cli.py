@@ -48,10 +48,12 @@ def print_version() -> None:
 
 def run_configuration(settings: Configuration) -> Result:
     """Load the markets and run. Raises InputError or SourceError."""
+    from backtest.instrument import instrument_from_filters, resolve_symbol
     from backtest.load import load
     from backtest.run import run
 
     data = settings.data
+    given = {instrument.symbol: instrument for instrument in map(instrument_from_filters, data.filters)}
     markets = [
         load(
             coin,
@@ -64,6 +66,7 @@ def run_configuration(settings: Configuration) -> Result:
             warmup=settings.strategy.warmup_bars(),
             sub_bars=data.sub_bars,
             seed=data.seed,
+            instrument=given.get(resolve_symbol(coin)),
         )
         for coin in data.coins
     ]

@@ -139,7 +139,8 @@ def _milliseconds(stamps: np.ndarray, name: str, origin: Origin) -> np.ndarray:
     if not known.all():
         bad = int(np.flatnonzero(~known)[0])
         raise InputError(
-            f"{origin.row(bad)}: {name} = {stamps[bad]:g} is no time; it must be seconds, milliseconds or microseconds since 1970, or an ISO date"
+            f"{origin.row(bad)}: {name} = {stamps[bad]:g} is no time; "
+            "it must be seconds, milliseconds or microseconds since 1970, or an ISO date"
         )
     return time
 

@@ -41,6 +41,7 @@ class DataSettings(Parameters):
     exchange: str = parameter("binanceusdm", "venue, as data files are named after it")
     data_dir: str | None = parameter(None, "folder with market data files")
     sub_bars: str | None = parameter(None, "timeframe of finer bars that orders are walked on, such as 1m")
+    filters: tuple[str, ...] = parameter((), "filters of coins outside the built-in table, COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL each")
     seed: int = parameter(1, "seed of the simulated market", ge=0, le=2**31 - 1)
 
     @field_validator("coins", mode="before")
@@ -50,6 +51,11 @@ class DataSettings(Parameters):
         if not coins:
             raise ValueError("there must be at least one coin")
         return coins
+
+    @field_validator("filters", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return value.split() if isinstance(value, str) else value
 
     @field_validator("start", "end", mode="before")
     @classmethod
@@ -61,7 +67,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`"; did you mean ...?"` when a known name is close, else the list of them."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names)}"
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(names)}" if len(names) < 12 else "; --list-params lists them all"
 
 
 def strategy_class(name: str) -> type[Parameters]:

@@ -161,7 +161,8 @@ def load_files(request: Request) -> Market:
     gaps = market.gaps
     if gaps.percent > request.max_gap_pct:
         raise InputError(
-            f"{gaps.percent:.3g} % of the {timeframe} bars of {symbol} are missing from {utc_text(market.time[0])} to {utc_text(market.end_time)} UTC "
+            f"{gaps.percent:.3g} % of the {timeframe} bars of {symbol} are missing "
+            f"from {utc_text(market.time[0])} to {utc_text(market.end_time)} UTC "
             f"({gaps.holes} gaps, the largest of {gaps.largest} bars): max_gap_pct = {request.max_gap_pct:g} allows no more"
         )
     trade_from = max(0, -((int(market.time[0]) - window.trade_time) // timeframe.ms))

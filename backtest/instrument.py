@@ -139,8 +139,20 @@ def built_in_instrument(coin: str, tiers: np.ndarray | None = None) -> Instrumen
         close = difflib.get_close_matches(name, _BUILT_IN, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}? Known are" if close else "known are"
         raise InputError(
-            f"coin = {coin!r} is unknown, {hint} {', '.join(_BUILT_IN)}; for another coin give its filters as "
-            "instrument = Instrument(symbol, tick_size, step_size, min_qty, min_notional)"
+            f"coin = {coin!r} is unknown, {hint} {', '.join(_BUILT_IN)}; for another coin give its filters: "
+            f"--filters {name}=TICK,STEP,MIN_QTY,MIN_NOTIONAL on the command line, instrument=Instrument(...) in Python"
         )
     tick, step, least_qty, least_notional = _BUILT_IN[name]
     return Instrument(symbol, tick, step, least_qty, least_notional, tiers=tiers)
+
+
+def instrument_from_filters(text: str) -> Instrument:
+    """The instrument that `COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL` describes, such as `DOGE=0.00001,1,1,5`. Raises InputError."""
+    coin, _, values = text.partition("=")
+    try:
+        numbers = [float(value) for value in values.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        raise InputError(f"filters = {text!r} is refused: it must be COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL, such as DOGE=0.00001,1,1,5")
+    return Instrument(resolve_symbol(coin), *numbers)

@@ -57,7 +57,8 @@ def check_grid(time: np.ndarray, timeframe: Timeframe, origin: Origin) -> None:
     steps = steps[steps > 0]
     if steps.size >= 2 and steps.min() > timeframe.ms:
         raise InputError(
-            f"the rows of {origin.what} are at least {steps.min() // MINUTE} minutes apart, so timeframe = {timeframe} cannot be right for it"
+            f"the rows of {origin.what} are at least {steps.min() // MINUTE} minutes apart, "
+            f"so timeframe = {timeframe} cannot be right for it"
         )
 
 

@@ -217,7 +217,8 @@ class Market:
         stop = len(self) if end is None else int(np.searchsorted(self.time, parse_utc(end, "end")))
         if first >= stop:
             raise InputError(
-                f"no bar opens from start = {start} to end = {end}: {self.symbol} has bars from {utc_text(self.time[0])} to {utc_text(self.end_time)} UTC"
+                f"no bar opens from start = {start} to end = {end}: "
+                f"{self.symbol} has bars from {utc_text(self.time[0])} to {utc_text(self.end_time)} UTC"
             )
         trade_from = max(first, self.trade_from)
         first = max(0, first - warmup)

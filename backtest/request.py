@@ -12,7 +12,10 @@ from engine.errors import InputError
 
 @dataclass(frozen=True)
 class Window:
-    """The bars that open in [begin, stop) are kept, those from `trade_time` on may trade; ms UTC. `remarks` say what differs from the wish."""
+    """The bars that open in [begin, stop) are kept, those from `trade_time` on may trade; ms UTC.
+
+    `remarks` say what differs from the wish.
+    """
 
     begin: int
     stop: int
@@ -65,7 +68,8 @@ class Request:
             if trade_time > start:
                 there = max(0, (start - begin) // step)
                 remarks.append(
-                    f"{there} of the {self.warmup} warm-up bars stand before {utc_text(start)}: trading starts at {utc_text(trade_time)} UTC."
+                    f"{there} of the {self.warmup} warm-up bars stand before {utc_text(start)}: "
+                    f"trading starts at {utc_text(trade_time)} UTC."
                 )
         if self.end is not None and end < self.end:
             remarks.append(f"The bars end at {utc_text(end)} UTC, before the end asked for, {utc_text(self.end)}.")
@@ -80,7 +84,7 @@ class Request:
         """The error for dates that hold none of the `available` bars."""
         parts = [f"{name} = {utc_text(time)}" for name, time in (("start", self.start), ("end", self.end)) if time is not None]
         return InputError(
-            f"{' and '.join(parts)} leave no bar: {self.instrument.symbol} {self.timeframe} is available from {available} UTC"
+            f"{' and '.join(parts)} leaves no bar: {self.instrument.symbol} {self.timeframe} is available from {available} UTC"
         )
 
     def _grid_start(self, start: int) -> int:

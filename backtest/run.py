@@ -72,7 +72,8 @@ def memory_counters(machine: Machine) -> list[dict[str, Any]]:
     names = machine.memory.dtype.names
     if names is None:
         return [{f"memory_{j}": float(value) for j, value in enumerate(row)} for row in machine.memory]
-    return [{name: row[name].item() for name in names} for row in machine.memory]
+    single = [name for name in names if machine.memory.dtype[name].shape == ()]
+    return [{name: row[name].item() for name in single} for row in machine.memory]
 
 
 def announce(name: str) -> float | None:

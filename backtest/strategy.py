@@ -6,16 +6,23 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+import numba
 import numpy as np
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 
 from engine.errors import InputError
 from engine.machine import Program
 from engine.parameters import Parameters
 from engine.programs import PROGRAMS
-from engine.strategies.user import build_program
+from engine.records import account_dtype, instrument_dtype, state_dtype, terms_dtype
+from engine.strategies.user import build_program, indicator_table
 
 # Columns of the row when a strategy brings no indicators of its own: the closed bar itself.
 BAR_COLUMNS = 5
+
+# Bars of the flat trial on which a user's indicators show how many columns they have, when the warm-up is shorter.
+TRIAL_BARS = 500
 
 
 class Strategy:
@@ -40,7 +47,7 @@ class Strategy:
         memory: int = 16,
         name: str = "strategy",
     ) -> None:
-        if not callable(decide):
+        if not (isinstance(decide, Dispatcher) or (numba.config.DISABLE_JIT and callable(decide))):
             raise InputError(f"decide = {decide!r} is refused: it must be a function compiled with numba.njit")
         if not isinstance(warmup, int) or warmup < 1:
             raise InputError(f"warmup = {warmup!r} is refused: it must be a whole number of bars, at least 1")
@@ -74,13 +81,39 @@ class Strategy:
     @cached_property
     def program(self) -> Program:
         """The compiled program; made once for the object."""
-        columns = BAR_COLUMNS
-        if self.indicators is not None:
-            trial = np.asarray(self.indicators(*np.ones((BAR_COLUMNS, max(self.warmup, 2)))), np.float64)
-            if trial.ndim != 2 or trial.shape[0] != max(self.warmup, 2):
-                raise InputError(f"indicators gave an array of shape {trial.shape}: it must be (bars, columns)")
-            columns = trial.shape[1]
+        columns = indicator_table(self.indicators, np.ones((BAR_COLUMNS, max(self.warmup, TRIAL_BARS)))).shape[1]
+        self._compile_decide()
         return build_program(self.name, self.decide, self.indicators, columns, self.memory)
+
+    def _compile_decide(self) -> None:
+        """Compile the user's function by itself, before the loop takes it in.
+
+        So it has numba's usual options (it may allocate arrays, which the loop's own code may not), and its mistakes are
+        told without the loop around them.
+        """
+        if not isinstance(self.decide, Dispatcher):
+            return
+        numbers = numba.types.Array(numba.types.float64, 1, "C")
+        records = [numba.from_dtype(kind) for kind in (account_dtype, state_dtype, instrument_dtype, terms_dtype)]
+        signature = (numba.from_dtype(self.record().dtype), numbers, *records, numbers)
+        try:
+            self.decide.compile(signature)
+        except (NumbaError, TypeError) as error:  # numba raises TypeError for another number of arguments
+            raise InputError(
+                f"decide of strategy {self.name} does not compile as "
+                f"decide(parameters, row, account, state, instrument, terms, memory): {_reason(error)}"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The sentence of numba's that says what is wrong, and where; the rest of its message is how it got there."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith("Failed in nopython mode pipeline")]
+    if isinstance(error, TypeError) and not isinstance(error, NumbaError):
+        return "it does not take these seven arguments"
+    place = next((line.removesuffix(":") for line in lines if line.startswith("File ")), "")
+    reason = said[0].rstrip(".: ") if said else type(error).__name__
+    return f"{reason} ({place})" if place else reason
 
 
 def program_of(strategy: Any) -> Program:

@@ -52,7 +52,7 @@ class Timeframe:
 
 def utc_text(time: int | np.integer) -> str:
     """`1704067200000` as `2024-01-01 00:00`; seconds and milliseconds are shown when there are any."""
-    moment = dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=int(time))
+    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=int(time))
     if moment.microsecond:
         return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
     return moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M")

@@ -49,7 +49,19 @@ class Parameters(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise InputError(one_sentence(error)) from None
+            raise InputError(one_sentence(error, allowed=type(self).ranges())) from None
+
+    @classmethod
+    def ranges(cls) -> dict[str, str]:
+        """The allowed range of each bounded parameter, in words."""
+        words = {}
+        for name, field in cls.model_fields.items():
+            bounds = {key: getattr(item, key) for item in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)}
+            low = f"at least {bounds['ge']:g}" if "ge" in bounds else f"above {bounds['gt']:g}" if "gt" in bounds else ""
+            high = f"at most {bounds['le']:g}" if "le" in bounds else f"below {bounds['lt']:g}" if "lt" in bounds else ""
+            if low or high:
+                words[name] = " and ".join(part for part in (low, high) if part)
+        return words
 
     def replace(self, **changes: Any) -> Any:
         """A validated copy with some parameters changed."""

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from backtest.ledger import closes_on
 from backtest.metrics.equity import drawdowns
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Points drawn of a curve: enough for the width of a screen, and each bucket keeps its lowest and highest bar.
 MAX_POINTS = 4000
+# A chart of equity is logarithmic when its highest value is this many times its lowest.
+LOGARITHMIC_FROM = 4.0
 # Fills drawn one by one; of more, an even sample is shown and the legend says so. Liquidations are all drawn.
 MAX_FILLS = 250
 
@@ -115,7 +117,16 @@ def _equity(axes: Axes, result: Result) -> None:
     _line(axes, result.time, result.buy_and_hold_values, color="0.55", linewidth=1.0, linestyle="--", label=f"buy and hold ({held:+.1%})")
     _line(axes, result.time, result.equity_values, color="#1f4e9c", linewidth=1.3, label=f"equity ({total:+.1%})")
     axes.axhline(result.capital, color="0.8", linewidth=0.8, zorder=0)
-    axes.set_title("equity against buy and hold", loc="left", fontsize=10)
+    title = "equity against buy and hold"
+    drawn = np.concatenate((result.equity_values, result.buy_and_hold_values))
+    drawn = drawn[np.isfinite(drawn)]
+    if drawn.size and drawn.min() > 0.0 and drawn.max() > LOGARITHMIC_FROM * drawn.min():
+        # On a linear axis the flatter of the two curves would look like no curve at all.
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(base=10.0, subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        title += ", logarithmic"
+    axes.set_title(title, loc="left", fontsize=10)
     axes.set_ylabel("equity (quote)")
     axes.yaxis.set_major_formatter(FuncFormatter(_short))
     axes.legend(loc="best", fontsize=8, frameon=False)

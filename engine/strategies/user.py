@@ -90,7 +90,9 @@ def build_program(name: str, decide: Any, indicators: Callable[..., Any] | None,
     def fill_indicators(parameters: np.ndarray, bars: np.ndarray, out: np.ndarray, start: int) -> None:
         table = indicator_table(indicators, bars)
         if table.shape[1] != columns:
-            raise InputError(f"indicators gave {table.shape[1]} columns for {bars.shape[1]} bars and {columns} before: it must be the same number")
+            raise InputError(
+                f"indicators gave {table.shape[1]} columns for {bars.shape[1]} bars and {columns} before: it must be the same number"
+            )
         out[:, start:] = table[start:].T
 
     return Program(

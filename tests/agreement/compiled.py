@@ -115,7 +115,8 @@ def differences(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], relati
         for name, value in other.items():
             same = mine[name] == value
             if isinstance(value, float) and not same:
-                scale = max(abs(value), abs(mine[name]), 1.0 if name != "qty" else 0.0, abs(other["wallet"]) * (name in ("realized_pnl", "wallet")))
+                money = abs(other["wallet"]) if name in ("realized_pnl", "wallet") else 0.0
+                scale = max(abs(value), abs(mine[name]), 1.0 if name != "qty" else 0.0, money)
                 same = abs(mine[name] - value) <= relative * scale
             if not same:
                 return f"event {number}: {name} {mine[name]!r} against {value!r}\n  ours   {mine}\n  theirs {other}"

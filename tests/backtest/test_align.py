@@ -50,8 +50,8 @@ def test_settlements_stay_with_their_bar(first_count, second_count, shift):
     for number, one in enumerate(markets):
         found = []
         for bar in range(len(joined)):
-            for place in range(joined.settlement_offsets[number, bar], joined.settlement_offsets[number, bar + 1]):
-                found.append((bar, joined.settlement_rates[place], joined.settlement_marks[place]))
+            places = range(joined.settlement_offsets[number, bar], joined.settlement_offsets[number, bar + 1])
+            found += [(bar, joined.settlement_rates[place], joined.settlement_marks[place]) for place in places]
         expected = []
         for time, rate in zip(one.funding_time, one.funding_rate, strict=True):
             bar = next(k for k, opened in enumerate(joined.time) if opened < time <= opened + QUARTER)
@@ -172,7 +172,7 @@ def test_unlike_markets_are_refused():
 
 @pytest.mark.parametrize("step", [QUARTER, 2 * QUARTER, 240_000])
 def test_sub_bars_must_be_finer_and_divide_the_bar(step):
-    with pytest.raises(InputError, match="sub_bars of .* are refused: they must be finer than 15m and divide it"):
+    with pytest.raises(InputError, match=r"sub_bars of .* are refused: they must be finer than 15m and divide it"):
         market(BTC, 20, sub_bars=bars(20, step=step))
 
 

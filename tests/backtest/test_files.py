@@ -379,7 +379,7 @@ def test_bad_arguments_are_refused(options, sentence):
 
 # --- real files -----------------------------------------------------------------------------------------------------
 
-real = pytest.mark.skipif(REAL is None, reason="GRIDCORE_TEST_DATA is not set")
+real = pytest.mark.real_data
 
 
 @real

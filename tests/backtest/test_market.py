@@ -77,7 +77,7 @@ def test_every_form_of_a_table_gives_the_same_market(form):
 
 
 def changed(row: int, **values) -> pd.DataFrame:
-    frame = bars(20).astype({name: object for name in values})
+    frame = bars(20).astype(dict.fromkeys(values, object))
     for name, value in values.items():
         frame.loc[row, name] = value
     return frame

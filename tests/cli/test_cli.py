@@ -89,7 +89,7 @@ def test_a_saved_configuration_runs_again(calls: list[Configuration], tmp_path: 
         (["--coins"], "--coins: expected at least one argument"),
         (["--capital"], "--capital: expected one argument"),
         (["--capital", "lots"], "capital = 'lots' is refused: it must be a valid number"),
-        (["--leverage", "-1"], "leverage = '-1' is refused: it must be greater than or equal to 1"),
+        (["--leverage", "-1"], "leverage = '-1' is refused: it must be at least 1 and at most 150"),
         (["--set", "gama=1"], "did you mean gamma?"),
         (["--strategy", "martingale"], "strategy 'martingale' is not known"),
         (["--fees", "free"], "--fees free is refused: it must be regular or market_maker"),

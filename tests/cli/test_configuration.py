@@ -126,7 +126,7 @@ def test_a_file_is_refused_in_one_sentence_that_names_it(text: str, sentence: st
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nowhere.toml cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.toml cannot be read"):
         Configuration.read(tmp_path / "nowhere.toml")
 
 

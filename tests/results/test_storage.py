@@ -154,7 +154,7 @@ def test_a_failed_writing_leaves_nothing(tmp_path: Path) -> None:
 
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="--output .* is refused"):
+    with pytest.raises(InputError, match=r"--output .* is refused"):
         write_run(make_result(bars=60), Configuration(), tmp_path / "file", charts=False)
 
 

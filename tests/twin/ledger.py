@@ -120,7 +120,7 @@ def pay_funding(world: World, book: Book, rate: float, mark_price: float) -> Non
 
 
 def prices_with(world: World, book: Book, price: float) -> list[float]:
-    """This instrument at a price, the others marked where they stand."""
+    """One instrument at a price, the others marked where they stand."""
     return [price if other is book else other.mark for other in world.books]
 
 

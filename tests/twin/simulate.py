@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from tests.twin import adaptive_grid, static_grid
@@ -37,7 +38,7 @@ def simulate(
     grid `time` (ms, open times); `settlements` holds (rate, mark price) pairs per bar; `sub_bars` complete sets of finer
     candles by bar; `indicators` takes the place of the twin's own rows.
     """
-    assert all(later - earlier == timeframe_ms for earlier, later in zip(time, time[1:], strict=False))
+    assert all(later - earlier == timeframe_ms for earlier, later in pairwise(time))
     books = [new_book(index, terms, kinds[index]) for index, terms in enumerate(instruments)]
     world = World(account["capital"], account, execution, books)
     rows: list[list[dict[str, float]]] = indicators or []
@@ -173,7 +174,8 @@ def check_ledger(world: World, checked: list[Any]) -> None:
     by_lot = 0.0
     for book in world.books:
         for lot in book.lots:
-            assert lot.qty >= 0.5 * book.step and math.isfinite(lot.qty), "a lot smaller than a step"
+            assert math.isfinite(lot.qty), "a lot without a quantity"
+            assert lot.qty >= 0.5 * book.step, "a lot smaller than a step"
             by_lot += SIGN[lot.side] * (book.mark - lot.entry) * lot.qty * book.mult
         for side in SIDES:
             assert (book.margin[side] > 0.0) == (book.qty(side) > 0.0), "margin without a position, or the reverse"
