@@ -155,4 +155,5 @@ def instrument_from_filters(text: str) -> Instrument:
         numbers = []
     if len(numbers) != 4:
         raise InputError(f"filters = {text!r} is refused: it must be COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL, such as DOGE=0.00001,1,1,5")
-    return Instrument(resolve_symbol(coin), *numbers)
+    tick, step, least_qty, least_notional = numbers
+    return Instrument(resolve_symbol(coin), tick, step, least_qty, least_notional)

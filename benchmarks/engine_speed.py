@@ -29,6 +29,7 @@ CASES: dict[str, tuple[Any, bool]] = {
     "static grid, events logged": (bt.StaticGrid(), True),
     "static grid, no log": (bt.StaticGrid(), False),
 }
+ACCOUNT = bt.Account()
 INDICATORS = "indicators of the adaptive grid"
 
 
@@ -40,12 +41,11 @@ def engine_rows(market: bt.Market, rounds: int) -> list[dict[str, Any]]:
     events: dict[str, int] = {}
     for name, (strategy, log) in CASES.items():
         feed, _, start = feed_of(aligned, strategy.warmup_bars())
-        account = bt.Account()
         machine = Machine.build(
             program_of(strategy),
             [strategy.record()],
             [instrument_terms(market.instrument, 1.0)],
-            account,
+            ACCOUNT,
             bt.Execution(),
             aligned.timeframe.ms,
             log,
@@ -54,7 +54,7 @@ def engine_rows(market: bt.Market, rounds: int) -> list[dict[str, Any]]:
         machines[name] = machine
 
         def once(machine: Machine = machine, feed: Any = feed, indicators: Any = indicators, start: int = start) -> None:
-            machine.reset(account.capital)
+            machine.reset(ACCOUNT.capital)
             machine.run(feed, indicators, start)
 
         candidates[name] = once

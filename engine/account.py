@@ -10,7 +10,9 @@ from engine.parameters import Parameters, parameter
 class Account(Parameters):
     """Capital and margin settings."""
 
-    capital: float = parameter(10_000.0, "starting wallet balance (each coin's own when wallets are separate)", unit="quote", gt=0.0, le=1e15)
+    capital: float = parameter(
+        10_000.0, "starting wallet balance (each coin's own when wallets are separate)", unit="quote", gt=0.0, le=1e15
+    )
     leverage: float = parameter(1.0, "divides initial margin; may not exceed the tiers' maximum", unit="x", ge=1.0, le=150.0)
     exposure: float | None = parameter(
         None, "multiplies order notional and the position cap; default: the same as leverage", unit="x", gt=0.0, le=150.0

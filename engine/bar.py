@@ -83,7 +83,7 @@ def walk_together(account, states, instruments, terms, journal, bars, column, tr
 
 
 @machine_kernel
-def settle_funding(account, states, instruments, terms, journal, k, first, last, rates, marks):
+def settle_funding(account, states, instruments, journal, k, first, last, rates, marks):
     """Charge the settlements first..last-1 of a bar at its close: longs pay a positive rate, shorts receive it."""
     state = states[k]
     multiplier = instruments[k]["multiplier"]
@@ -182,9 +182,11 @@ def exchange_single(account, states, instruments, terms, journal, i, bars, sub_s
         volume = table[0, VOLUME, j]
         if volume <= 0.0:
             state["mark"] = close
-        elif walk_quietly(account, state, instruments[0], terms, open_, high, low, close) == 0:
-            if walk_path(account, states, instruments, terms, journal, open_, high, low, close, volume) == 1:
-                break
+            continue
+        if walk_quietly(account, state, instruments[0], terms, open_, high, low, close) == 1:
+            continue
+        if walk_path(account, states, instruments, terms, journal, open_, high, low, close, volume) == 1:
+            break
     state["mark"] = bars[0, CLOSE, i]
 
 
@@ -240,6 +242,6 @@ def after_walk(account, states, instruments, terms, journal, i, kinds, funding_o
         first = funding_offsets[k, i]
         last = funding_offsets[k, i + 1]
         if last > first and kinds[k, i] > 0:
-            settle_funding(account, states, instruments, terms, journal, k, first, last, funding_rates, funding_marks)
+            settle_funding(account, states, instruments, journal, k, first, last, funding_rates, funding_marks)
         if i == last_bars[k] and i + 1 < bar_count:
             delist(account, states, instruments, terms, journal, k)

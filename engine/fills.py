@@ -167,6 +167,8 @@ def settle_when_flat(account, states, terms, journal, k):
             account["shortfall"] += missing
             record_event(account, states[k], journal, k, SHORTFALL_LABEL, NO_SIDE, 0.0, 0.0, 0.0, missing, 0.0, -1)
         stop_trading(account, states, terms)
+        for j in range(terms["instruments"]):
+            cancel_all_orders(states[j])
 
 
 @machine_kernel

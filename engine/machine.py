@@ -186,7 +186,7 @@ class Machine:
 
     def run(self, feed: Feed, indicators: np.ndarray, start: int, stop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Run the bars from `start` on. Returns (event log, equity per bar from `start`)."""
-        count, _, length = feed.bars.shape
+        length = feed.bars.shape[2]
         stop = length if stop is None else stop
         if start > 0:
             self.states["mark"] = np.where(feed.kinds[:, start - 1] > 0, feed.bars[:, 3, start - 1], self.states["mark"])

@@ -72,7 +72,7 @@ def execute(account, states, instruments, terms, journal, k, book, place, volume
     qty = fillable(terms, instrument, volume, qty)
     if qty <= 0.0:
         return
-    if kind == ENTRY or kind == TAKE_PROFIT:
+    if kind in (ENTRY, TAKE_PROFIT):
         price = order["price"]
         rate = terms["fee_maker"]
         maker = 1
@@ -118,7 +118,7 @@ def begin_walk(account, states, instruments, terms, k):
 
 @machine_kernel
 def walk_open(account, states, instruments, terms, journal, k, price, volume):
-    """The open: queued market orders, the liquidation test, limits and then stops that the open reaches. Returns 1 when it ended the bar."""
+    """The open: queued market orders, the liquidation test, limits, then stops that the open reaches. Returns 1 when it ended the bar."""
     state = states[k]
     value, margin = rest_of_account(states, instruments, terms, k)
     rest = value - margin

@@ -65,6 +65,8 @@ def place_order(account, state, kind, side, trigger, price, qty, lot, level, lab
     order["stop_loss"] = np.nan
     state["next_order_id"] += 1
     state["order_count"][book] = count + 1
+    # It may stand before orders that have filled and are still in the book.
+    state["head"][book] = min(state["head"][book], place)
     state["orders_placed"] += 1
     return place
 

@@ -13,7 +13,7 @@ from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 from engine.strategies.static_grid_parameters import StaticGrid
 
 
-def _closes(parameters: Any, bars: Any, out: Any, start: int) -> None:
+def _closes(_parameters: Any, bars: Any, out: Any, start: int) -> None:
     """The static grid looks at the close alone."""
     out[static_grid.CLOSE, start:] = bars[CLOSE, start:]
 

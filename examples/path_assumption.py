@@ -33,7 +33,9 @@ def main() -> None:
         # The same stretch of bars for all: the one that the finer bars cover.
         start, end = int(finer.time[finer.trade_from]), int(finer.end_time)
         coarse = bt.load(coin, start=start, end=end, data_dir=options.data_dir)
-        runs = {path: bt.run(coarse, bt.AdaptiveGrid(), execution=bt.Execution(path=path)) for path in ("nearest", "low_first", "high_first")}
+        runs = {
+            path: bt.run(coarse, bt.AdaptiveGrid(), execution=bt.Execution(path=path)) for path in ("nearest", "low_first", "high_first")
+        }
         runs[f"walked on {options.sub_bars} bars"] = bt.run(finer, bt.AdaptiveGrid())
         for name, result in runs.items():
             metrics = result.metrics

@@ -38,22 +38,32 @@ class AdaptiveGrid(Parameters):
     tp_min_profit: float = parameter(
         0.0, "least take-profit beyond entry and both maker fees", unit="share of price", ge=0.0, le=0.5, search=(0.0, 0.005)
     )
-    trailing_activation_er: float = parameter(0.65, "efficiency ratio that lets the grid trail and lots ride", ge=0.0, le=1.0, search=(0.4, 0.9))
-    trailing_reserve_pct: float = parameter(0.25, "share of the long lots that ride a trend", unit="share of lots", ge=0.0, le=1.0, search=(0.0, 0.6))
-    trailing_trigger_level: int = parameter(0, "sell level whose crossing trails the grid; 0 is the top one", unit="level", ge=0, le=MAX_LEVELS)
+    trailing_activation_er: float = parameter(
+        0.65, "efficiency ratio that lets the grid trail and lots ride", ge=0.0, le=1.0, search=(0.4, 0.9)
+    )
+    trailing_reserve_pct: float = parameter(
+        0.25, "share of the long lots that ride a trend", unit="share of lots", ge=0.0, le=1.0, search=(0.0, 0.6)
+    )
+    trailing_trigger_level: int = parameter(
+        0, "sell level whose crossing trails the grid; 0 is the top one", unit="level", ge=0, le=MAX_LEVELS
+    )
     halt_z_threshold: float = parameter(-3.0, "Z-score below which entries halt", unit="ATR", ge=-100.0, le=100.0, search=(-5.0, -1.5))
     resume_z_threshold: float = parameter(-1.0, "Z-score above which they resume", unit="ATR", ge=-100.0, le=100.0, search=(-2.0, 0.0))
     deviance_sigma: float = parameter(3.0, "prune: distance of price from KAMA", unit="ATR", ge=0.0, le=1000.0, search=(1.5, 6.0))
     max_position_age_hours: float = parameter(24, "prune: age of the oldest lot", unit="hours", ge=0.0, le=1e6, search=(6, 168), log=True)
     gap_prune_mult: float = parameter(3.0, "prune: depth of the worst lot", unit="spacings", ge=0.0, le=1e6, search=(2.0, 12.0))
     funding_cost_ratio: float = parameter(0.5, "prune: funding paid against grid profit", ge=0.0, le=1e6, search=(0.1, 1.0))
-    prune_depth_mult: float = parameter(2.0, "prune: depth of a lot that profit may offset", unit="spacings", ge=0.0, le=1e6, search=(1.0, 8.0))
+    prune_depth_mult: float = parameter(
+        2.0, "prune: depth of a lot that profit may offset", unit="spacings", ge=0.0, le=1e6, search=(1.0, 8.0)
+    )
     prune_deviance: bool = parameter(True, "close the worst lot when price is far from KAMA")
     prune_oldest: bool = parameter(True, "close lots past their age")
     prune_gap: bool = parameter(True, "close the worst lot when it is deep under water")
     prune_funding: bool = parameter(True, "close the lot that paid most funding when funding eats the profit")
     prune_offset: bool = parameter(True, "close a losing lot that past grid profit can pay for")
-    max_drawdown_pct: float = parameter(0.15, "value at risk above which entries are blocked", unit="share of equity", gt=0.0, le=10.0, search=(0.05, 0.4))
+    max_drawdown_pct: float = parameter(
+        0.15, "value at risk above which entries are blocked", unit="share of equity", gt=0.0, le=10.0, search=(0.05, 0.4)
+    )
     var_horizon_bars: float = parameter(96, "horizon of the value at risk", unit="bars", gt=0.0, le=100_000.0)
     atr_sl_mult: float = parameter(3.5, "stop distance from the average entry; 0 is off", unit="ATR", ge=0.0, le=1000.0, search=(2.0, 12.0))
     max_position_pct: float = parameter(0.7, "largest notional of a side", unit="share of equity", gt=0.0, le=100.0, search=(0.2, 1.0))
