@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.orders import cancel_book, limit_trigger, place_order
-from engine.records import ENTRY, MARKET, MARKET_BOOK, STOP, STOP_LABEL, TAKE_PROFIT, TAKE_PROFIT_LABEL
+from engine.records import ENTRY, MARKET, MARKET_BOOK, MAX_LOTS, STOP, STOP_LABEL, TAKE_PROFIT, TAKE_PROFIT_LABEL, TOO_MANY_ORDERS
 from gridcore.compile import machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to
@@ -88,6 +88,90 @@ def place_entry(account, state, instrument, terms, side, level, price, qty, cap)
 
 
 @machine_kernel
+def write_order(order, order_id, trigger, price, qty, lot, level, label):
+    """Fill in an order that stands at the end of its book, where nothing has to move for it."""
+    order["trigger"] = trigger
+    order["price"] = price
+    order["qty"] = qty
+    order["id"] = order_id
+    order["lot"] = lot
+    order["level"] = level
+    order["label"] = label
+    order["covers_below"] = 0
+    order["stage"] = 0
+    order["alive"] = 1
+    order["attached"] = 0
+    order["take_profit"] = np.nan
+    order["stop_loss"] = np.nan
+
+
+@machine_kernel
+def rest_ladder(account, state, instrument, terms, side, prices, quantities, levels, cap):
+    """Quote the armed rungs of a side, nearest first, into an empty book of entries.
+
+    `prices` and `quantities` have shape (2, at least `levels`), the prices of a side going away from the market. The same as
+    `place_entry` rung by rung: a rung that would cross or is too small is left out, a rung past a limit ends the ladder.
+    Returns (1 when no armed rung was left out for crossing or a limit, 1 when a limit ended the ladder).
+    """
+    if account["stopped"] == 1:
+        return 0, 1
+    book = 2 * ENTRY + side
+    orders = state["orders"]
+    armed = state["armed"]
+    multiplier = instrument["multiplier"]
+    close = state["mark"]
+    sign = 1.0 - 2.0 * side
+    edge = sign * close - PRICE_TOLERANCE * instrument["tick_size"]
+    least_qty = instrument["min_qty"] * (1.0 - LIMIT_TOLERANCE)
+    least_notional = instrument["min_notional"] * (1.0 - LIMIT_TOLERANCE)
+    room = entry_room(account, state, instrument, terms, side, cap)
+    beyond = -sign * terms["through"] * instrument["tick_size"]
+    scale = 1.0 - sign * terms["through_fraction"]
+    resting = state["resting_notional"][side]
+    order_id = state["next_order_id"]
+    place = state["order_count"][book]
+    complete = 1
+    wanted = 0
+    dropped = 0
+    for level in range(levels):
+        if armed[side, level] == 0:
+            continue
+        price = prices[side, level]
+        if sign * price >= edge:
+            complete = 0
+            continue
+        wanted += 1
+        qty = quantities[side, level]
+        notional = qty * price * multiplier
+        if not (price > 0.0 and qty > 0.0 and qty >= least_qty and notional >= least_notional and notional < np.inf):
+            dropped += 1
+            continue
+        if resting + notional > room:
+            if multiplier * close * state["qty"][side] + resting + notional > instrument["leverage_cap"] * (1.0 + LIMIT_TOLERANCE):
+                state["tier_cap_hits"] += 1
+            complete = -1
+            break
+        if place >= MAX_LOTS:
+            account["status"] = TOO_MANY_ORDERS
+            break
+        write_order(orders[book, place], order_id, price * scale + beyond, price, qty, -1, level, side)
+        resting += notional
+        order_id += 1
+        place += 1
+    placed = place - state["order_count"][book]
+    state["wanted_rungs"] += wanted
+    state["dropped_rungs"] += dropped
+    state["orders_placed"] += placed
+    state["entries_placed"] += placed
+    state["next_order_id"] = order_id
+    state["order_count"][book] = place
+    state["resting_notional"][side] = resting
+    if complete < 0:
+        return 0, 1
+    return complete, 0
+
+
+@machine_kernel
 def entries_still_stand(account, state, instrument, terms, cap):
     """Whether quoting anew would give the entries that rest: no level armed since, nothing crosses, every limit holds."""
     if state["rearmed"] == 1:
@@ -127,9 +211,18 @@ def place_stop(account, state, side, price, qty, covers_below, stage):
     """Place a reduce-only stop of a side over the lots with ids below `covers_below`. A price that is not positive is no order."""
     if not price > 0.0:
         return
-    place = place_order(account, state, STOP, side, price, price, qty, -1, -1, STOP_LABEL + side)
+    book = 2 * STOP + side
+    place = state["order_count"][book]
+    if state["attached_count"] == 0 and (place == 0 or stage == 2):
+        # The two stages alone, the nearer first: nothing to sort.
+        write_order(state["orders"][book, place], state["next_order_id"], price, price, qty, -1, -1, STOP_LABEL + side)
+        state["next_order_id"] += 1
+        state["orders_placed"] += 1
+        state["order_count"][book] = place + 1
+    else:
+        place = place_order(account, state, STOP, side, price, price, qty, -1, -1, STOP_LABEL + side)
     if place >= 0:
-        order = state["orders"][2 * STOP + side, place]
+        order = state["orders"][book, place]
         order["covers_below"] = covers_below
         order["stage"] = stage
 

@@ -13,14 +13,11 @@ from engine.loop import decide_bar, run_bars
 from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
 from engine.positions import arm_all_levels
 from engine.quoting import (
-    PAST_LIMIT,
     close_at_market,
-    crosses,
     entries_still_stand,
-    entry_room,
     place_stop_stages,
     place_take_profit,
-    place_within,
+    rest_ladder,
 )
 from engine.records import (
     HALT_LABEL,
@@ -222,25 +219,7 @@ def regenerate(p, x, account, state, instrument, terms, memory):
 
 
 @machine_kernel
-def quote_ladder(p, close, account, state, instrument, terms, memory, side, cap):
-    """Entries of a side, nearest level first, from what is armed; a limit ends the ladder."""
-    room = entry_room(account, state, instrument, terms, side, cap)
-    for level in range(p["grid_levels"]):
-        if state["armed"][side, level] == 0:
-            continue
-        price = memory["prices"][side, level]
-        if crosses(instrument, side, price, close):
-            memory["entries_complete"] = 0
-            continue
-        qty = memory["quantities"][side, level]
-        if place_within(account, state, instrument, terms, side, level, price, qty, room, np.nan, np.nan) == PAST_LIMIT:
-            memory["cap_hits"] += 1
-            memory["entries_complete"] = 0
-            break
-
-
-@machine_kernel
-def quote_entries(p, close, account, state, instrument, terms, memory, regime, allowed, generated):
+def quote_entries(p, account, state, instrument, terms, memory, regime, allowed, generated):
     """Entries of the sides the regime allows, LONG before SHORT; nothing is done when what rests would come out again."""
     cap = p["max_position_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
     if (
@@ -254,11 +233,16 @@ def quote_entries(p, close, account, state, instrument, terms, memory, regime, a
     memory["entries_quoted"] = 1 if allowed else 0
     memory["entries_complete"] = 1
     state["rearmed"] = 0
-    if allowed:
-        if regime >= 0:
-            quote_ladder(p, close, account, state, instrument, terms, memory, LONG, cap)
-        if regime <= 0 and p["allow_short"] == 1:
-            quote_ladder(p, close, account, state, instrument, terms, memory, SHORT, cap)
+    if not allowed:
+        return
+    for side in range(2):
+        wanted = regime >= 0 if side == LONG else regime <= 0 and p["allow_short"] == 1
+        if wanted:
+            complete, ended = rest_ladder(
+                account, state, instrument, terms, side, memory["prices"], memory["quantities"], p["grid_levels"], cap
+            )
+            memory["cap_hits"] += ended
+            memory["entries_complete"] = min(memory["entries_complete"], complete)
 
 
 @machine_kernel
@@ -373,7 +357,7 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
     if requote:
         memory["requotes"] += 1
         allowed = not halted and not blocked and memory["order_notional"] > 0.0
-        quote_entries(p, close, account, state, instrument, terms, memory, regime, allowed, generated)
+        quote_entries(p, account, state, instrument, terms, memory, regime, allowed, generated)
         cancel_take_profits(state)
         quote_exits(p, close, account, state, instrument, terms, memory, LONG, riding)
         quote_exits(p, close, account, state, instrument, terms, memory, SHORT, riding)

@@ -8,16 +8,13 @@ from engine.loop import decide_bar, run_bars
 from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
 from engine.positions import arm_all_levels
 from engine.quoting import (
-    PAST_LIMIT,
-    PLACED,
     close_at_market,
-    crosses,
     entries_still_stand,
-    entry_room,
     place_take_profit,
-    place_within,
+    rest_ladder,
 )
 from engine.records import LONG, RECENTER_LABEL, SHORT
+from engine.strategies.adaptive_grid_parameters import MAX_LEVELS
 from gridcore.compile import kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to, floor_to
@@ -32,6 +29,8 @@ memory_dtype = np.dtype(
         ("incomplete", np.int64),  # 1: a rung was left out and is tried again at the next decision
         ("anchor", np.float64),  # price
         ("order_notional", np.float64),  # quote currency
+        ("prices", np.float64, (2, MAX_LEVELS)),  # of rung 1, 2, ... of LONG and SHORT
+        ("quantities", np.float64, (2, MAX_LEVELS)),
         # counters
         ("decisions", np.int64),
         ("recenters", np.int64),
@@ -51,7 +50,18 @@ def rung_price(anchor, step, side, rung, tick):
 
 
 @machine_kernel
-def quote(p, close, account, state, instrument, terms, memory):
+def price_rungs(p, instrument, memory):
+    """Prices of every rung round the anchor, and the quantity an entry has there."""
+    for side in range(2):
+        for rung in range(1, p["grid_levels"] + 1):
+            price = rung_price(memory["anchor"], p["step"], side, rung, instrument["tick_size"])
+            wanted = p["order_qty"] if p["order_qty"] > 0.0 else memory["order_notional"] / (price * instrument["multiplier"])
+            memory["prices"][side, rung - 1] = price
+            memory["quantities"][side, rung - 1] = floor_to(wanted, instrument["step_size"])
+
+
+@machine_kernel
+def quote(p, account, state, instrument, terms, memory):
     """Entries of every armed rung, nearest first, and the exits of what is held."""
     cancel_entries(state)
     cancel_take_profits(state)
@@ -60,24 +70,13 @@ def quote(p, close, account, state, instrument, terms, memory):
     state["rearmed"] = 0
     tick = instrument["tick_size"]
     for side in range(2):
-        if side == SHORT and p["allow_short"] == 0:
-            break
-        room = entry_room(account, state, instrument, terms, side, np.inf)
-        for rung in range(1, p["grid_levels"] + 1):
-            if state["armed"][side, rung - 1] == 0:
-                continue
-            price = rung_price(memory["anchor"], p["step"], side, rung, tick)
-            if crosses(instrument, side, price, close):
+        if side == LONG or p["allow_short"] == 1:
+            complete, ended = rest_ladder(
+                account, state, instrument, terms, side, memory["prices"], memory["quantities"], p["grid_levels"], np.inf
+            )
+            memory["cap_hits"] += ended
+            if complete == 0:
                 memory["incomplete"] = 1
-                continue
-            wanted = p["order_qty"] if p["order_qty"] > 0.0 else memory["order_notional"] / (price * instrument["multiplier"])
-            qty = floor_to(wanted, instrument["step_size"])
-            placed = place_within(account, state, instrument, terms, side, rung - 1, price, qty, room, np.nan, np.nan)
-            if placed != PLACED:
-                memory["incomplete"] = 1
-            if placed == PAST_LIMIT:
-                memory["cap_hits"] += 1
-                break
     for side in range(2):
         for j in range(state["lot_count"][side] - 1, -1, -1):
             lot = state["lots"][side, j]
@@ -109,10 +108,11 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
         memory["anchor"] = close
         memory["order_notional"] = p["order_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
         memory["has_grid"] = 1
+        price_rungs(p, instrument, memory)
         state["generation"] += 1
         arm_all_levels(state)
     if recenter or state["changed"] == 1 or memory["incomplete"] == 1 or not entries_still_stand(account, state, instrument, terms, np.inf):
-        quote(p, close, account, state, instrument, terms, memory)
+        quote(p, account, state, instrument, terms, memory)
         state["changed"] = 0
         refresh_triggers(state)
 

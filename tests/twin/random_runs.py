@@ -26,20 +26,116 @@ RECKLESS: dict[str, Any] = {
     "max_drawdown_pct": 10.0,
 }
 
+# Values far from the usual, up to the ends of what the declarations allow. A few of them are mixed into a run of the kind "wide".
+FAR: dict[str, dict[str, tuple[Any, ...]]] = {
+    "adaptive_grid": {
+        "kama_period": (2, 20),
+        "kama_fast": (1, 100),
+        "kama_slow": (2, 1000),
+        "atr_period": (1, 30),
+        "z_period": (2, 40),
+        "vol_period": (2, 50),
+        "regime_threshold": (1e-6, 10.0),
+        "er_trend_threshold": (0.0, 1.0),
+        "grid_spacing_k": (0.01, 5.0, 100.0),
+        "grid_levels": (20, 200),
+        "order_pct": (1e-6, 0.001, 1.0),
+        "spacing_floor": (1e-6, 0.05, 0.5),
+        "regen_drift": (1e-3, 1000.0),
+        "gamma": (1e-9, 30.0, 1000.0),
+        "kappa": (1e-3, 0.05, 1000.0),
+        "as_time_horizon": (0.5, 3000.0, 100_000.0),
+        "skew_cap": (0.0, 1000.0),
+        "tp_min_profit": (0.05, 0.5),
+        "trailing_activation_er": (0.0, 1.0),
+        "trailing_trigger_level": (200,),
+        "halt_z_threshold": (-100.0, 0.5, 100.0),
+        "resume_z_threshold": (-100.0, 2.0, 100.0),
+        "deviance_sigma": (0.0, 1000.0),
+        "max_position_age_hours": (0.0, 1e6),
+        "gap_prune_mult": (0.0, 1e6),
+        "funding_cost_ratio": (1e6,),
+        "prune_depth_mult": (0.0, 1e6),
+        "max_drawdown_pct": (1e-6, 0.5),
+        "var_horizon_bars": (1e-3, 100_000.0),
+        "atr_sl_mult": (0.05, 30.0, 1000.0),
+        "max_position_pct": (1e-3, 100.0),
+    },
+    "static_grid": {
+        "grid_levels": (40, 200),
+        "step": (2e-4, 0.1, 0.49),
+        "order_pct": (1e-6, 0.001, 1.0),
+        "order_qty": (1e-3, 0.5, 1e12),
+    },
+}
 
-def random_run(seed: int, bars: int = 150) -> dict[str, Any]:
-    """Keyword arguments of `simulate` for one random run of 1 to 3 instruments (seeds alternate the two strategies)."""
+
+def random_run(seed: int, bars: int = 150, kind: str = "ordinary") -> dict[str, Any]:
+    """Keyword arguments of `simulate` for one random run of 1 to 3 instruments (seeds alternate the two strategies).
+
+    Kinds: "ordinary"; "wide", with a few settings far from the usual; "violent", a leverage of 20 to 100 in a market of jumps,
+    which visits every way to be liquidated.
+    """
+    run = ordinary_run(seed, bars, violent=kind == "violent")
+    dice = random.Random(-1 - seed)
+    if kind == "violent":
+        make_violent(dice, run)
+    elif kind == "wide":
+        make_wide(dice, run)
+    return run
+
+
+def make_violent(dice: random.Random, run: dict[str, Any]) -> None:
+    """High leverage in an account that goes on after a liquidation, large fees and slippage, sometimes stops and prunes."""
+    run["account"].update(
+        leverage=dice.choice((20.0, 50.0, 100.0)),
+        exposure=dice.choice((None, None, 20.0)),
+        margin=dice.choice(("cross", "cross", "cross", "isolated")),
+        after_liquidation=dice.choice(("stop", "continue", "continue")),
+    )
+    run["execution"].update(
+        slippage=dice.choice((0.0, 0.0, 0.05)),
+        slippage_stop=dice.choice((None, 0.01)),
+        liquidation_fee=dice.choice((0.0, 0.0125, 0.05)),
+    )
+    run["trade_from"] = dice.choice((0, 12))
+    pruned, stopped = dice.random() < 0.3, dice.random() < 0.5
+    for own in run["parameters"] if run["strategy"] == "adaptive_grid" else []:
+        own.update(atr_sl_mult=dice.choice((0.3, 1.0)) if stopped else 0.0, halt_z_threshold=-100.0)
+        own.update({name: pruned and dice.random() < 0.5 for name in own if name.startswith("prune_") and isinstance(own[name], bool)})
+
+
+def make_wide(dice: random.Random, run: dict[str, Any]) -> None:
+    """One to four settings of each instrument's strategy take a value far from the usual; sometimes of the terms too."""
+    for own in run["parameters"]:
+        for name in dice.sample(list(FAR[run["strategy"]]), dice.randint(1, 4)):
+            own[name] = dice.choice(FAR[run["strategy"]][name])
+    if dice.random() < 0.3:
+        run["account"]["exposure"] = dice.choice((0.05, 20.0, 150.0))
+    if dice.random() < 0.3:
+        fees = (-0.01, 0.05)
+        run["execution"].update(fee_maker=dice.choice(fees), fee_taker=dice.choice(fees), liquidation_fee=dice.choice((0.0, 0.2)))
+    if dice.random() < 0.3:
+        run["execution"].update(through=dice.choice((0.5, 20.0)), through_bps=dice.choice((0.0, 100.0, 1000.0)))
+    if dice.random() < 0.3:
+        run["execution"].update(slippage=dice.choice((0.2, 0.49)), max_volume_share=dice.choice((0.0, 0.01, 1.0)))
+
+
+def ordinary_run(seed: int, bars: int, violent: bool) -> dict[str, Any]:
+    """A run before its kind is made of it; a violent one is reckless and its prices jump."""
     dice = random.Random(seed)
     strategy = "adaptive_grid" if seed % 4 else "static_grid"
-    reckless = dice.random() < 0.35  # as much as the margin allows, and nothing that closes it in time
+    reckless = dice.random() < 0.35 or violent  # as much as the margin allows, and nothing that closes it in time
     count = dice.choice((1, 2, 2, 3) if reckless else (1, 1, 1, 2, 2, 3))
     finer = dice.random() < 0.3
     shared_shock = [dice.gauss(0.0, 1.0) for _ in range(bars * FINER)]
     volatility = dice.choice((0.006, 0.012) if reckless else (0.0015, 0.004, 0.01))
+    if violent:
+        volatility = dice.choice((0.01, 0.03, 0.03))
     instruments, tables, kinds, sub_bars, settlements = [], [], [], [], []
     for _ in range(count):
         terms = random_terms(dice, count)
-        fine = random_walk(dice, terms, shared_shock, volatility)
+        fine = random_walk(dice, terms, shared_shock, volatility, jumping=0.5 if violent else 0.1)
         table, kind, sets = coarse_bars(dice, fine, bars)
         if count > 1 and dice.random() < 0.3:
             absent_outside(dice, table, kind)
@@ -92,14 +188,14 @@ def random_terms(dice: random.Random, count: int) -> dict[str, Any]:
     }
 
 
-def random_walk(dice: random.Random, terms: dict[str, Any], shock: list[float], volatility: float) -> list[Candle]:
-    """Fine candles on the tick grid with fat tails, jumps between them, runs, and some without volume."""
+def random_walk(dice: random.Random, terms: dict[str, Any], shock: list[float], volatility: float, jumping: float) -> list[Candle]:
+    """Fine candles on the tick grid with fat tails, jumps between them (a share `jumping` large), runs, and some without volume."""
     tick, price, candles, drift = terms["tick_size"], terms["start"], [], 0.0
     for common in shock:
         if dice.random() < 0.03:
             drift = dice.choice((0.0, 0.0, 0.5, -0.5)) * volatility
         tail = 8.0 if dice.random() < 0.01 else 1.0
-        jump = 5.0 if dice.random() < 0.1 else 0.5
+        jump = 5.0 if dice.random() < jumping else 0.5
         opened = price * math.exp(volatility * jump * dice.gauss(0.0, 1.0)) if dice.random() < 0.15 else price
         closed = opened * math.exp(drift + volatility * tail * (0.7 * common + 0.7 * dice.gauss(0.0, 1.0)) / 1.5)
         reach = [math.exp(-volatility * abs(dice.gauss(0.0, 0.7))) for _ in range(2)]
