@@ -1,11 +1,15 @@
 """gridcore's public face: `import backtest as bt`."""
 
+from backtest.bar_input import Fill
+from backtest.checks import check_lookahead, check_warmup
 from backtest.instrument import Instrument
 from backtest.load import load
 from backtest.market import Market
 from backtest.result import Result
 from backtest.run import run
+from backtest.stepper import Stepper
 from backtest.strategy import Strategy
+from backtest.sweep import sweep
 from engine.account import Account
 from engine.errors import InputError, SourceError
 from engine.execution import Execution
@@ -16,13 +20,18 @@ __all__ = [
     "Account",
     "AdaptiveGrid",
     "Execution",
+    "Fill",
     "InputError",
     "Instrument",
     "Market",
     "Result",
     "SourceError",
     "StaticGrid",
+    "Stepper",
     "Strategy",
+    "check_lookahead",
+    "check_warmup",
     "load",
     "run",
+    "sweep",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 
 from engine.machine import Machine
 from engine.strategies import adaptive_grid as columns
@@ -18,6 +19,9 @@ from tests.twin import exchange, ledger, simulate
 from tests.twin.indicators import adaptive_grid_rows, regime
 from tests.twin.random_runs import random_run
 from tests.twin.records import Book, Order, World
+
+# What is quiet in compiled code, an infinity or NaN by IEEE rules, numpy warns of without the compiler.
+IEEE_RULES = pytest.mark.filterwarnings("ignore:(divide by zero|invalid value|overflow) encountered in scalar:RuntimeWarning")
 
 Row = dict[str, float]
 INDICATORS = {

@@ -7,8 +7,10 @@ from collections import Counter
 import pytest
 
 from engine.records import LABELS
-from tests.agreement.compared import compare_seed
+from tests.agreement.compared import IEEE_RULES, compare_seed
 from tests.conftest import COMPILED
+
+pytestmark = IEEE_RULES
 
 CHUNK = 20
 # Kind of run, seeds, bars. Without the compiler the engine is as slow as the twin: then a part of them.

@@ -14,11 +14,14 @@ from engine.machine import InstrumentTerms, Machine
 from engine.strategies.user import build_program
 from engine.toolbox import cancel_entries, place_bracket_entry
 from gridcore.compile import machine_kernel
+from tests.agreement.compared import IEEE_RULES
 from tests.agreement.compiled import differences, events_of, feed_of, tiers_of
 from tests.conftest import COMPILED
 from tests.twin import simulate
 from tests.twin.random_runs import random_run
 from tests.twin.records import ABSENT
+
+pytestmark = IEEE_RULES
 
 SEEDS = 60 if COMPILED else 8
 BARS = 120

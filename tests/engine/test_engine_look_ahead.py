@@ -10,9 +10,12 @@ import pytest
 
 from engine.machine import Feed
 from engine.records import GAP, TRADED
+from tests.agreement.compared import IEEE_RULES
 from tests.agreement.compiled import feed_of, machine_of
 from tests.conftest import COMPILED
 from tests.twin.random_runs import random_run
+
+pytestmark = IEEE_RULES
 
 BARS = 100
 SEEDS = 12 if COMPILED else 3

@@ -9,10 +9,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.agreement.compared import IEEE_RULES
 from tests.engine.ledger_checks import CheckedRun
 from tests.twin.cases import ADAPTIVE, MINUTES_15, STATIC
 from tests.twin.random_runs import TIERS
 from tests.twin.records import GAP, TRADED
+
+pytestmark = IEEE_RULES
 
 TICK = 0.01
 Shock = tuple[int, float]  # bar, jump of its open as a fraction

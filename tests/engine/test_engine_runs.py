@@ -12,9 +12,12 @@ from engine import machine as machine_module
 from engine.errors import InputError
 from engine.machine import Machine, check_status
 from engine.records import OK, TOO_MANY_EVENTS, TOO_MANY_LOTS, TOO_MANY_ORDERS
+from tests.agreement.compared import IEEE_RULES
 from tests.agreement.compiled import feed_of, machine_of
 from tests.conftest import COMPILED
 from tests.twin.random_runs import random_run
+
+pytestmark = IEEE_RULES
 
 SEEDS = range(40_000, 40_000 + (12 if COMPILED else 3))
 KINDS = ("ordinary", "violent")

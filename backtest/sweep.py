@@ -1,0 +1,319 @@
+"""`bt.sweep`: a strategy over a grid of settings, on threads, one row of metrics a combination."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest.align import Aligned, align
+from backtest.ledger import Ledger
+from backtest.market import Market
+from backtest.metrics import METRICS, compute_metrics
+from backtest.metrics import equity as curve
+from backtest.metrics.catalogue import NEED_THE_LOG, _from_accounts, _from_states
+from backtest.result import Result
+from backtest.run import announce, compiled, feed_of, instrument_terms, memory_counters
+from backtest.strategy import Strategy, program_of
+from engine.account import Account
+from engine.errors import InputError
+from engine.execution import Execution
+from engine.machine import Feed, Machine
+from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
+from engine.strategies.static_grid_parameters import StaticGrid
+
+# The parameters that a strategy's indicators depend on; combinations that agree in them share the indicators' arrays.
+INDICATOR_PARAMETERS: Mapping[type, tuple[str, ...]] = {
+    AdaptiveGrid: ("kama_period", "kama_fast", "kama_slow", "atr_period", "z_period", "vol_period"),
+    StaticGrid: (),
+}
+
+DEFAULT_METRICS = (
+    *("final_equity", "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_close"),
+    *("longs_opened", "shorts_opened", "win_rate_exits", "profit_factor_exits", "fees", "funding_net", "turnover", "liquidations"),
+    *("time_in_position", "leverage_max", "rungs_dropped"),
+)
+# A progress bar is worth its lines from this many combinations on.
+_LONG = 32
+
+
+@dataclass(frozen=True)
+class Combination:
+    """The settings of one row."""
+
+    strategy: Any
+    account: Account
+    execution: Execution
+    values: tuple[Any, ...]
+
+
+def own_with(strategy: Strategy, changes: Mapping[str, Any]) -> Strategy:
+    """A user's strategy with some parameters changed; it shares the compiled code."""
+    parameters = {**strategy.parameters, **changes}
+    return Strategy(strategy.decide, parameters, strategy.indicators, strategy.warmup, strategy.memory, strategy.name)
+
+
+def combinations(strategy: Any, account: Account, execution: Execution, grid: Mapping[str, Sequence[Any]]) -> list[Combination]:
+    """The cartesian product of the grid in order, the last name running fastest, as validated settings.
+
+    A name is a parameter of the strategy, else a field of the account, else of the execution. Raises InputError for another one.
+    """
+    own = isinstance(strategy, Strategy)
+    mine = tuple(strategy.parameters) if own else tuple(type(strategy).model_fields)
+    known = [mine, tuple(Account.model_fields), tuple(Execution.model_fields)]
+    owners = []
+    for name in grid:
+        owner = next((place for place, names in enumerate(known) if name in names), None)
+        if owner is None:
+            close = difflib.get_close_matches(name, [*itertools.chain(*known)], n=1, cutoff=0.4)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise InputError(f"{name} is not a setting of the strategy, the account or the execution{hint}")
+        owners.append(owner)
+    columns = []
+    for name, values in grid.items():
+        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+            raise InputError(f"{name} = {values!r} is refused: it must be a list of values")
+        columns.append([value.item() if isinstance(value, np.generic) else value for value in values])
+        if not columns[-1]:
+            raise InputError(f"{name} has no values: at least one is needed")
+    rows = []
+    for values in itertools.product(*columns):
+        changes: list[dict[str, Any]] = [{}, {}, {}]
+        for name, owner, value in zip(grid, owners, values, strict=True):
+            changes[owner][name] = value
+        changed = own_with(strategy, changes[0]) if own else strategy.replace(**changes[0])
+        rows.append(Combination(changed, account.replace(**changes[1]), execution.replace(**changes[2]), values))
+    return rows
+
+
+def indicator_key(strategy: Any) -> tuple[Any, ...]:
+    """What two strategies of one kind must agree in to have the same indicators."""
+    if isinstance(strategy, Strategy):
+        return ()  # its function sees the bars alone
+    names = INDICATOR_PARAMETERS.get(type(strategy), tuple(type(strategy).model_fields))
+    return tuple(getattr(strategy, name) for name in names)
+
+
+@dataclass
+class Prepared:
+    """One wallet's arrays for all combinations that share them."""
+
+    aligned: Aligned
+    feed: Feed
+    begin: int
+    start: int
+    indicators: np.ndarray
+    weights: tuple[float, ...]
+
+
+def build_machine(combination: Combination, aligned: Aligned, weights: Sequence[float]) -> Machine:
+    """A machine without a log for one wallet of a combination."""
+    strategy = combination.strategy
+    terms = [instrument_terms(market.instrument, weight) for market, weight in zip(aligned.markets, weights, strict=True)]
+    records = [strategy.record()] * len(terms)
+    return Machine.build(
+        program_of(strategy), records, terms, combination.account, combination.execution, aligned.timeframe.ms, recording=False
+    )
+
+
+@dataclass
+class Shared:
+    """What combinations with the same indicators share: made by the first that needs it, let go by the last."""
+
+    markets: tuple[Market, ...]
+    weights: Sequence[float] | None
+    waiting: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    wallets: list[Prepared] | None = None
+
+    def take(self, combination: Combination) -> list[Prepared]:
+        """The wallets' arrays."""
+        with self.lock:
+            if self.wallets is None:
+                self.wallets = [self._prepare(combination, markets, weights) for markets, weights in self._groups(combination.account)]
+            return self.wallets
+
+    def leave(self) -> None:
+        """One combination less that will ask."""
+        with self.lock:
+            self.waiting -= 1
+            if self.waiting == 0:
+                self.wallets = None
+
+    def _groups(self, account: Account) -> list[tuple[tuple[Market, ...], tuple[float, ...]]]:
+        if account.wallet != "shared":
+            return [((market,), (1.0,)) for market in self.markets]
+        count = len(self.markets)
+        return [(self.markets, tuple(self.weights) if self.weights is not None else (1.0 / count,) * count)]
+
+    @staticmethod
+    def _prepare(combination: Combination, markets: tuple[Market, ...], weights: tuple[float, ...]) -> Prepared:
+        aligned = align(markets)
+        feed, begin, start = feed_of(aligned, combination.strategy.warmup_bars())
+        indicators = build_machine(combination, aligned, weights).indicators(feed)
+        return Prepared(aligned, feed, begin, start, indicators, weights)
+
+
+def run_combination(combination: Combination, shared: Shared) -> Result:
+    """The result of one combination, without an event log."""
+    ledgers = []
+    for wallet in shared.take(combination):
+        machine = build_machine(combination, wallet.aligned, wallet.weights)
+        events, equity = machine.run(wallet.feed, wallet.indicators, wallet.start)
+        ledgers.append(
+            Ledger(
+                wallet.feed.time[wallet.start :],
+                wallet.begin + wallet.start,
+                equity,
+                events,
+                machine.accounts[0].copy(),
+                machine.states,
+                memory_counters(machine),
+                tuple(market.symbol for market in wallet.aligned.markets),
+            )
+        )
+    count = len(shared.markets)
+    single = combination.account.wallet != "shared" or shared.weights is None
+    weights = (1.0 / count,) * count if single else tuple(shared.weights or ())
+    return Result(combination.strategy, combination.account, combination.execution, shared.markets, ledgers, weights)
+
+
+def curve_metrics(result: Result) -> dict[str, float]:
+    """The metrics of the equity curve that need no other market data; the same numbers as `Result.metrics`."""
+    values, capital, per_year = result.equity_values, result.capital, curve.bars_per_year(result.timeframe.ms)
+    returns = curve.returns_per_bar(values, capital)
+    drawdown = curve.drawdowns(values, capital)
+    annual, deepest = curve.cagr(values, capital, per_year), curve.max_drawdown(drawdown)
+    return {
+        "final_equity": float(values[-1]) if values.size else capital,
+        "total_return": curve.total_return(values, capital),
+        "cagr": annual,
+        "volatility": curve.volatility(returns, per_year),
+        "sharpe": curve.sharpe(returns, per_year),
+        "sortino": curve.sortino(returns, per_year),
+        "calmar": curve.calmar(annual, deepest),
+        "max_drawdown_close": deepest,
+    }
+
+
+def metrics_of(result: Result, names: Sequence[str]) -> list[float]:
+    """The named metrics; those that fall out of the loop are had without the rest."""
+    values = {**curve_metrics(result), **_from_accounts(result), **_from_states(result)}
+    if any(name not in values for name in names):
+        values = compute_metrics(result)
+    return [values[name] for name in names]
+
+
+def checked_metrics(metrics: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of metrics that a sweep can give. Raises InputError for an unknown one and for one that needs the event log."""
+    names = DEFAULT_METRICS if metrics is None else (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    for name in names:
+        if name not in METRICS:
+            close = difflib.get_close_matches(str(name), METRICS, n=1)
+            raise InputError(f"{name!r} is not a metric{f'; did you mean {close[0]}?' if close else ''}")
+        if name in NEED_THE_LOG:
+            raise InputError(f"{name} is refused: it needs the event log, which a sweep does not keep; run that combination with bt.run")
+    return names
+
+
+def sweep(
+    markets: Market | Sequence[Market],
+    strategy: Any,
+    grid: Mapping[str, Sequence[Any]],
+    account: Account | None = None,
+    execution: Execution | None = None,
+    *,
+    weights: Sequence[float] | None = None,
+    threads: int | None = None,
+    metrics: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Run every combination of a grid of settings; one row each, in order, with the settings and the metrics as columns.
+
+    grid: name -> values; a name is a parameter of the strategy or a field of the account or the execution. markets, strategy,
+    account, execution, weights: as for `bt.run`. threads: None: as many as there are processors; the numbers do not depend on it.
+    metrics: names of `Result.metrics` that need no event log; default: those that cost nothing beside the run.
+    Raises InputError, one sentence, before anything runs when a setting is unknown or out of its range.
+    """
+    listed = (markets,) if isinstance(markets, Market) else tuple(markets)
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise InputError(f"threads = {threads!r} is refused: it must be a whole number of at least 1, or None")
+    names = checked_metrics(metrics)
+    program = program_of(strategy)
+    if not isinstance(grid, Mapping):
+        raise InputError(f"grid = {grid!r} is refused: it must map names to lists of values")
+    rows = combinations(strategy, account or Account(), execution or Execution(), grid)
+    align(listed)  # refuses markets that do not go together before anything runs
+    if weights is not None:
+        check_weights(weights, len(listed), rows)
+    pools: dict[tuple[Any, ...], Shared] = {}
+    parts = []
+    for row in rows:
+        key = (row.account.wallet, row.strategy.warmup_bars(), indicator_key(row.strategy))
+        part = pools.setdefault(key, Shared(listed, weights))
+        part.waiting += 1
+        parts.append(part)
+
+    def work(number: int) -> list[float]:
+        try:
+            return metrics_of(run_combination(rows[number], parts[number]), names)
+        except InputError as error:
+            settings = ", ".join(f"{name} = {value!r}" for name, value in zip(grid, rows[number].values, strict=True))
+            raise InputError(f"{settings}: {error}" if settings else str(error)) from None
+        finally:
+            parts[number].leave()
+
+    # Combinations that share arrays follow each other, so that few of these are held at a time.
+    places = {id(part): place for place, part in enumerate(pools.values())}
+    order = sorted(range(len(rows)), key=lambda number: places[id(parts[number])])
+    table: list[list[float]] = [[] for _ in rows]
+    name = f"{program.name}-run"
+    began = None if isinstance(strategy, Strategy) else announce(name)
+    # The first one alone, so that threads do not compile side by side.
+    table[order[0]] = work(order[0])
+    if not isinstance(strategy, Strategy):
+        compiled(name, began)
+    for number, values in zip(order[1:], _on_threads(work, order[1:], threads or os.cpu_count() or 1), strict=True):
+        table[number] = values
+    settings = {name: [row.values[place] for row in rows] for place, name in enumerate(grid)}
+    return pd.DataFrame({**settings, **{name: [values[place] for values in table] for place, name in enumerate(names)}})
+
+
+def check_weights(weights: Sequence[float], count: int, rows: Sequence[Combination]) -> None:
+    """Raise InputError when weights do not fit the markets or the wallets."""
+    if any(row.account.wallet != "shared" for row in rows):
+        raise InputError("weights are refused: they size the orders of a shared wallet, and the wallets are separate")
+    if len(weights) != count or not all(0.0 < share <= 1.0 for share in weights) or sum(weights) > 1.0 + 1e-9:
+        raise InputError(f"weights = {weights!r} is refused: one share above 0 for each of {count} markets, together at most 1")
+
+
+def _on_threads(work: Callable[[int], list[float]], numbers: Sequence[int], threads: int) -> Iterator[list[float]]:
+    """Results of `work` in order. The compiled loop lets other threads run."""
+    if threads == 1 or len(numbers) < 2:
+        yield from _watched(map(work, numbers), len(numbers))
+        return
+    with ThreadPoolExecutor(min(threads, len(numbers))) as pool:
+        try:
+            yield from _watched(pool.map(work, numbers), len(numbers))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _watched(results: Iterator[list[float]], count: int) -> Iterator[list[float]]:
+    """The same results, with a progress bar when there are many and someone is watching."""
+    if count < _LONG or not sys.stderr.isatty():
+        yield from results
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(results, "sweep", total=count, console=Console(stderr=True), transient=True)
