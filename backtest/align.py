@@ -26,7 +26,7 @@ class Aligned:
     bar i those from [k, i] to [k, i+1], in time order.
     sub_rows: int64 (n, bars), first finer bar of each coarse one or -1 (it walks its own path). sub_tables: an array
     float64 (5, rows) an instrument, without rows for one without finer bars. sub_count: finer bars in a coarse one, 0: none.
-    own_path_bars: int64 (n,), traded bars from the first that may trade on that have no set of finer ones though the
+    own_path_bars: int64 (n,), traded bars from the first that may trade on that walk their own path though the
     instrument has finer bars.
     first_trades: int64 (n,), first bar each instrument may trade. trade_from: the least of them.
     """
@@ -63,10 +63,12 @@ class Aligned:
                 traded = int((self.kinds[number, self.first_trades[number] :] == TRADED).sum())
                 own = int(self.own_path_bars[number])
                 share = 100.0 * own / traded if traded else 0.0
-                notes.append(
-                    f"{market.symbol}: {own:,} of {traded:,} traded bars ({share:.3g} %) walk their own path, "
-                    f"for want of a complete set of {market.sub_bars.timeframe} bars that adds up to them."
-                )
+                wanting = "a complete set" if len(self.markets) == 1 else "complete sets of all coins"
+                if own:
+                    notes.append(
+                        f"{market.symbol}: {own:,} of {traded:,} traded bars ({share:.3g} %) walk their own path, "
+                        f"for want of {wanting} of {market.sub_bars.timeframe} bars that add up to them."
+                    )
             crowded = int((np.diff(self.settlement_offsets[number]) > 1).sum())
             if crowded:
                 notes.append(
@@ -131,7 +133,12 @@ def align(markets: Sequence[Market] | Market) -> Aligned:
             found = sub_bar_rows(market.sub_bars, timeframe, market.time, bars[number, :, place])
             found[market.kind == GAP] = -1
             sub_rows[number, place] = found
-            own_path[number] = np.count_nonzero((found == -1) & (market.kind == TRADED) & (np.arange(len(market)) >= market.trade_from))
+    if finer:
+        # On one wallet all instruments walk in step: finer bars only where every one that trades has them.
+        lacking = ((sub_rows < 0) & (kinds == TRADED)).any(axis=0)
+        sub_rows[:, lacking] = -1
+        later = np.arange(count) >= first_trades[:, np.newaxis]
+        own_path = np.count_nonzero(lacking & (kinds == TRADED) & later, axis=1)
     sub_count = timeframe.ms // next(iter(finer.values())).ms if finer else 0
     return Aligned(
         listed,

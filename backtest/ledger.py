@@ -83,7 +83,7 @@ def coin_of_shared(ledger: Ledger, index: int, market: Any, share: float) -> Led
     account["exposure_sum"] = leverage.sum()
     account["leverage_max"] = leverage.max(initial=0.0)
     account["bars_in_position"] = np.count_nonzero(gross)
-    account["liquidations"] = np.unique(liquidated[["bar", "side"]]).size
+    account["liquidations"] = np.unique(liquidated["bar"]).size
     account["stopped"] = ledger.account["stopped"]
     for unknown in ("path_drawdown_max", "maker_notional", "slippage_cost"):
         account[unknown] = np.nan

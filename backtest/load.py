@@ -55,6 +55,8 @@ def load(
     request = _request(coin, start, end, timeframe, exchange, data_dir, warmup, sub_bars, seed, instrument, max_gap_pct)
     if source not in ("auto", *SOURCES):
         raise InputError(f"source = {source!r} is refused: it must be auto, {' or '.join(SOURCES)}")
+    if source == "simulated" and data_dir is not None:
+        raise InputError("source = 'simulated' reads no files: leave data_dir out, or use source = 'files'")
     if source == "files" and data_dir is None:
         raise InputError("source = 'files' needs data_dir, the folder of the files")
     if source == "auto":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -34,6 +36,19 @@ def instrument_terms(instrument: Instrument, weight: float) -> InstrumentTerms:
         instrument.contract_multiplier,
         instrument.tier_table,
         weight,
+    )
+
+
+def with_absent_bar(feed: Feed, timeframe_ms: int) -> Feed:
+    """The feed with one more bar in which every instrument is absent: the run goes on elsewhere after its last bar."""
+    count = feed.bars.shape[0]
+    return replace(
+        feed,
+        time=np.append(feed.time, feed.time[-1] + timeframe_ms),
+        bars=np.concatenate([feed.bars, np.full((count, 5, 1), np.nan)], axis=2),
+        kinds=np.concatenate([feed.kinds, np.full((count, 1), ABSENT, np.int8)], axis=1),
+        funding_offsets=np.concatenate([feed.funding_offsets, feed.funding_offsets[:, -1:]], axis=1),
+        sub_start=np.concatenate([feed.sub_start, np.full((count, 1), -1, np.int64)], axis=1),
     )
 
 
@@ -76,28 +91,33 @@ def memory_counters(machine: Machine) -> list[dict[str, Any]]:
     return [{name: row[name].item() for name in single} for row in machine.memory]
 
 
-def announce(name: str) -> float | None:
-    """Say that a first start compiles, once; returns when it began, None on a warm start."""
-    if is_warm(name):
-        return None
-    print("compiling once, this takes about a minute ...", file=sys.stderr, flush=True)
-    return perf_counter()
-
-
-def compiled(name: str, began: float | None) -> None:
-    """Say how long compiling took."""
-    if began is not None:
+@contextmanager
+def announced(strategy: Any) -> Iterator[bool]:
+    """Say that a first start compiles, and how long that took. Yields whether it does."""
+    name = f"{program_of(strategy).name}-run"
+    cold = not isinstance(strategy, Strategy) and not is_warm(name)
+    began = perf_counter()
+    if cold:
+        print("compiling once, this takes about a minute ...", file=sys.stderr, flush=True)
+    yield cold
+    if cold:
         print(f"compiled in {perf_counter() - began:.1f} s; later starts are warm", file=sys.stderr, flush=True)
         mark_warm(name)
 
 
 def run_wallet(
-    markets: Sequence[Market], strategy: Any, account: Account, execution: Execution, weights: Sequence[float], log: bool
+    markets: Sequence[Market], strategy: Any, account: Account, execution: Execution, weights: Sequence[float], log: bool, end: int
 ) -> tuple[Ledger, tuple[str, ...]]:
-    """Run the markets of one wallet. Returns its ledger and what aligning found, one sentence each."""
+    """Run the markets of one wallet. Returns its ledger and what aligning found, one sentence each.
+
+    `end` (ms) is when the whole run ends: a wallet whose bars end earlier is delisted then.
+    """
     aligned = align(markets)
     program = program_of(strategy)
     feed, begin, start = feed_of(aligned, strategy.warmup_bars())
+    stop = feed.time.size
+    if int(feed.time[-1]) + aligned.timeframe.ms < end:
+        feed = with_absent_bar(feed, aligned.timeframe.ms)
     machine = Machine.build(
         program,
         [strategy.record()] * len(markets),
@@ -107,14 +127,14 @@ def run_wallet(
         aligned.timeframe.ms,
         recording=log,
     )
-    name = f"{program.name}-run"
-    began = None if isinstance(strategy, Strategy) else announce(name)
-    events, equity = machine.run(feed, machine.indicators(feed), start)
-    if not isinstance(strategy, Strategy):
-        compiled(name, began)
+    with announced(strategy) as cold:
+        indicators = machine.indicators(feed)
+        if cold:
+            machine.run(feed, indicators, start, start)
+    events, equity = machine.run(feed, indicators, start, stop)
     events["bar"] += begin
     ledger = Ledger(
-        feed.time[start:].copy(),
+        feed.time[start:stop].copy(),
         begin + start,
         equity,
         events,
@@ -172,9 +192,10 @@ def run(
     groups = [(listed, shares)] if shared else [((market,), [share]) for market, share in zip(listed, shares, strict=True)]
     if not shared:
         align(listed)  # refuses repeated symbols and unlike timeframes before anything runs
+    end = max(int(market.end_time) for market in listed)
     ledgers = []
     for group, parts in groups:
-        ledger, found = run_wallet(group, strategy, account, execution, parts, log)
+        ledger, found = run_wallet(group, strategy, account, execution, parts, log, end)
         ledgers.append(ledger)
         notes += found
     result_shares = shares if shared else [1.0 / count] * count

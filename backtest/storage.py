@@ -139,6 +139,9 @@ def recorded_configuration(result: Result, data: DataSettings | None) -> tuple[C
         return Configuration(result.strategy, result.account, result.execution, data), remarks
     if data.source == "auto" and (result.simulated or data.data_dir is not None):
         data = data.replace(source="simulated" if result.simulated else "files")
+    if data.end is None and result.time.size and not result.simulated:
+        # A folder may have grown when the run is made again.
+        data = data.replace(end=utc_text(result.time[-1] + result.timeframe.ms))
     if data.data_dir is not None and Path(data.data_dir).is_absolute():
         remarks.append("The data folder was an absolute path and is left out: give it again with --data-dir.")
         data = data.replace(data_dir=None)

@@ -22,7 +22,7 @@ from backtest.metrics import METRICS, compute_metrics
 from backtest.metrics import equity as curve
 from backtest.metrics.catalogue import NEED_THE_LOG, _from_accounts, _from_states
 from backtest.result import Result
-from backtest.run import announce, compiled, feed_of, instrument_terms, memory_counters
+from backtest.run import announced, feed_of, instrument_terms, memory_counters
 from backtest.strategy import Strategy, program_of
 from engine.account import Account
 from engine.errors import InputError
@@ -247,7 +247,7 @@ def sweep(
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise InputError(f"threads = {threads!r} is refused: it must be a whole number of at least 1, or None")
     names = checked_metrics(metrics)
-    program = program_of(strategy)
+    program_of(strategy)  # refuses what is not a strategy
     if not isinstance(grid, Mapping):
         raise InputError(f"grid = {grid!r} is refused: it must map names to lists of values")
     rows = combinations(strategy, account or Account(), execution or Execution(), grid)
@@ -275,12 +275,9 @@ def sweep(
     places = {id(part): place for place, part in enumerate(pools.values())}
     order = sorted(range(len(rows)), key=lambda number: places[id(parts[number])])
     table: list[list[float]] = [[] for _ in rows]
-    name = f"{program.name}-run"
-    began = None if isinstance(strategy, Strategy) else announce(name)
     # The first one alone, so that threads do not compile side by side.
-    table[order[0]] = work(order[0])
-    if not isinstance(strategy, Strategy):
-        compiled(name, began)
+    with announced(strategy):
+        table[order[0]] = work(order[0])
     for number, values in zip(order[1:], _on_threads(work, order[1:], threads or os.cpu_count() or 1), strict=True):
         table[number] = values
     settings = {name: [row.values[place] for row in rows] for place, name in enumerate(grid)}

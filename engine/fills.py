@@ -225,7 +225,6 @@ def liquidate_side(account, states, instruments, terms, journal, k, side, price)
     qty = state["qty"][side]
     rate = terms["liquidation_fee"] * instrument["multiplier"]
     keep_fill(account, journal, k, -1, LIQUIDATION_FILL, side, price, qty, price * qty * rate, 0, price)
-    account["liquidations"] += 1
     account["turnover"] += price * qty * instrument["multiplier"]
     while state["lot_count"][side] > 0:
         index = state["lot_count"][side] - 1
@@ -236,6 +235,9 @@ def liquidate_side(account, states, instruments, terms, journal, k, side, price)
 @machine_kernel
 def finish_liquidation(account, states, terms, journal, k):
     """After the lots are closed: cancel orders, arm all levels, credit a shortfall, stop trading if so agreed."""
+    if terms["isolated"] == 1 or is_flat(states, terms):
+        # A cross account is liquidated once, however many sides it held.
+        account["liquidations"] += 1
     for j in range(terms["instruments"]):
         if terms["isolated"] == 0 or j == k:
             cancel_all_orders(states[j])

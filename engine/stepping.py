@@ -28,7 +28,7 @@ from engine.records import (
     state_dtype,
 )
 from engine.valuation import account_equity
-from gridcore.compile import entry_kernel, machine_kernel
+from gridcore.compile import entry_kernel
 
 # A state as 8-byte words: the plain fields, then the table of lots, then the table of orders.
 assert state_dtype.fields is not None

@@ -89,7 +89,7 @@ def warnings(result: Result) -> list[str]:
             )
         if state["tier_cap_hits"] > 0:
             hits = int(state["tier_cap_hits"])
-            lines.append(f"{symbol}: {hits:,} entries were not quoted because the margin tiers cap the side's notional")
+            lines.append(f"{symbol}: {hits:,} ladders were cut short where the margin tiers cap the side's notional at this leverage")
     lines += [str(note) for note in result.notes]
     # What holds for several coins is said once.
     coins_of: dict[str, list[str]] = {}
@@ -100,12 +100,17 @@ def warnings(result: Result) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+def is_on(switch: str, value: object) -> bool:
+    """Whether a gate's parameter has it switched on: a switch that is true, or any number but a stop distance of 0."""
+    return value is not None and value is not False and not (switch == "atr_sl_mult" and value == 0.0)
+
+
 def gates_that_never_fired(result: Result) -> list[str]:
     """Names of the strategy's gates that are on and never fired on any coin."""
     parameters = strategy_parameters(result.strategy)
     counts = dict(result.metrics)
     counts["stops"] = counts["stops_long"] + counts["stops_short"]
-    return [name for name, (metric, switch) in GATES.items() if parameters.get(switch) and counts[metric] == 0]
+    return [name for name, (metric, switch) in GATES.items() if is_on(switch, parameters.get(switch)) and counts[metric] == 0]
 
 
 def ladder_use(result: Result) -> list[str]:

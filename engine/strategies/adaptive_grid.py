@@ -190,7 +190,8 @@ def price_levels(p, instrument, memory):
         for level in range(p["grid_levels"]):
             prices[side, level] = arithmetic_level(center, half_spread, spacing, level, sign, tick)
         for level in range(p["grid_levels"]):
-            quantities[side, level] = floor_to(notional / (prices[side, level] * multiplier), step)
+            price = prices[side, level]
+            quantities[side, level] = floor_to(notional / (price * multiplier), step) if price > 0.0 else 0.0
 
 
 @machine_kernel

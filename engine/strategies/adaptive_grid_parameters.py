@@ -71,4 +71,4 @@ class AdaptiveGrid(Parameters):
 
     def warmup_bars(self) -> int:
         """Bars that stand before the first one that may trade: enough for every window and for Wilder's mean to settle."""
-        return max(self.vol_period + 1, self.z_period, 20 * max(self.atr_period, self.kama_period))
+        return max(self.vol_period + 1, self.z_period, 24 * max(self.atr_period, self.kama_period))

@@ -55,7 +55,9 @@ def price_rungs(p, instrument, memory):
     for side in range(2):
         for rung in range(1, p["grid_levels"] + 1):
             price = rung_price(memory["anchor"], p["step"], side, rung, instrument["tick_size"])
-            wanted = p["order_qty"] if p["order_qty"] > 0.0 else memory["order_notional"] / (price * instrument["multiplier"])
+            wanted = p["order_qty"]
+            if wanted <= 0.0 and price > 0.0:
+                wanted = memory["order_notional"] / (price * instrument["multiplier"])
             memory["prices"][side, rung - 1] = price
             memory["quantities"][side, rung - 1] = floor_to(wanted, instrument["step_size"])
 
