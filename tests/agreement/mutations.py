@@ -55,7 +55,7 @@ MUTATIONS = (
     # decisions
     Mutation("a decision sees the bar it trades in", "run_bars", "i - 1]", "i]"),
     Mutation("a decision's equity leaves out unrealized PnL", "close_bar", '["equity"] = equity', '["equity"] = account["wallet"]'),
-    Mutation("the limits forget the entries already quoted", "place_within", '= state["resting_notional"][side] + notional', "= notional"),
+    Mutation("the limits forget the entries already quoted", "rest_ladder", "resting += notional", "resting = notional"),
     Mutation("the margin test forgets the other coins' entries", "ready_to_decide", 'state["resting_notional"][LONG] +', "0.0 *"),
     Mutation("stop stage 2 stands before stage 1", "place_stop_stages", "1.5 * distance", "0.5 * distance"),
     Mutation("the worst lot is the best", "worst_lot", 'range(state["lot_count"][side])', 'range(state["lot_count"][side] - 1, -1, -1)'),
