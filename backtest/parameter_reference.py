@@ -74,7 +74,7 @@ def rows(kind: type[Parameters]) -> list[Row]:
         search = extra.get("search")
         span = f"{shown(search[0])} to {shown(search[1])}{' (log)' if extra.get('log') else ''}" if isinstance(search, list) else ""
         allowed = _allowed(field.annotation, field.metadata)
-        found.append(Row(name, shown(field.default), allowed, str(extra.get("unit", "")), span, str(field.description)))
+        found.append(Row(name, shown(field.default) or "none", allowed, str(extra.get("unit", "")), span, str(field.description)))
     return found
 
 

@@ -83,8 +83,9 @@ class Request:
     def refuse_range(self, available: str) -> InputError:
         """The error for dates that hold none of the `available` bars."""
         parts = [f"{name} = {utc_text(time)}" for name, time in (("start", self.start), ("end", self.end)) if time is not None]
+        verb = "leave" if len(parts) > 1 else "leaves"
         return InputError(
-            f"{' and '.join(parts)} leaves no bar: {self.instrument.symbol} {self.timeframe} is available from {available} UTC"
+            f"{' and '.join(parts)} {verb} no bar: {self.instrument.symbol} {self.timeframe} is available from {available} UTC"
         )
 
     def _grid_start(self, start: int) -> int:

@@ -82,6 +82,18 @@ def feed_of(aligned: Aligned, warmup: int) -> tuple[Feed, int, int]:
     return feed, begin, aligned.trade_from - begin
 
 
+def wallet_feed(aligned: Aligned, warmup: int, end: int) -> tuple[Feed, int, int, int]:
+    """The arrays of one wallet in a run that ends at `end` (ms): (feed, its first bar in the grid, first bar to trade, stop).
+
+    A wallet whose own bars end earlier is delisted with its last bar, which takes one more, absent bar behind it to see.
+    """
+    feed, begin, start = feed_of(aligned, warmup)
+    stop = feed.time.size
+    if int(feed.time[-1]) + aligned.timeframe.ms < end:
+        feed = with_absent_bar(feed, aligned.timeframe.ms)
+    return feed, begin, start, stop
+
+
 def memory_counters(machine: Machine) -> list[dict[str, Any]]:
     """The strategy's counters of each instrument, by name; a user's memory by position."""
     names = machine.memory.dtype.names
@@ -114,10 +126,7 @@ def run_wallet(
     """
     aligned = align(markets)
     program = program_of(strategy)
-    feed, begin, start = feed_of(aligned, strategy.warmup_bars())
-    stop = feed.time.size
-    if int(feed.time[-1]) + aligned.timeframe.ms < end:
-        feed = with_absent_bar(feed, aligned.timeframe.ms)
+    feed, begin, start, stop = wallet_feed(aligned, strategy.warmup_bars(), end)
     machine = Machine.build(
         program,
         [strategy.record()] * len(markets),

@@ -22,7 +22,7 @@ from backtest.metrics import METRICS, compute_metrics
 from backtest.metrics import equity as curve
 from backtest.metrics.catalogue import NEED_THE_LOG, _from_accounts, _from_states
 from backtest.result import Result
-from backtest.run import announced, feed_of, instrument_terms, memory_counters
+from backtest.run import announced, instrument_terms, memory_counters, wallet_feed
 from backtest.strategy import Strategy, program_of
 from engine.account import Account
 from engine.errors import InputError
@@ -111,6 +111,7 @@ class Prepared:
     feed: Feed
     begin: int
     start: int
+    stop: int
     indicators: np.ndarray
     weights: tuple[float, ...]
 
@@ -155,12 +156,12 @@ class Shared:
         count = len(self.markets)
         return [(self.markets, tuple(self.weights) if self.weights is not None else (1.0 / count,) * count)]
 
-    @staticmethod
-    def _prepare(combination: Combination, markets: tuple[Market, ...], weights: tuple[float, ...]) -> Prepared:
+    def _prepare(self, combination: Combination, markets: tuple[Market, ...], weights: tuple[float, ...]) -> Prepared:
         aligned = align(markets)
-        feed, begin, start = feed_of(aligned, combination.strategy.warmup_bars())
+        end = max(int(market.end_time) for market in self.markets)
+        feed, begin, start, stop = wallet_feed(aligned, combination.strategy.warmup_bars(), end)
         indicators = build_machine(combination, aligned, weights).indicators(feed)
-        return Prepared(aligned, feed, begin, start, indicators, weights)
+        return Prepared(aligned, feed, begin, start, stop, indicators, weights)
 
 
 def run_combination(combination: Combination, shared: Shared) -> Result:
@@ -168,10 +169,10 @@ def run_combination(combination: Combination, shared: Shared) -> Result:
     ledgers = []
     for wallet in shared.take(combination):
         machine = build_machine(combination, wallet.aligned, wallet.weights)
-        events, equity = machine.run(wallet.feed, wallet.indicators, wallet.start)
+        events, equity = machine.run(wallet.feed, wallet.indicators, wallet.start, wallet.stop)
         ledgers.append(
             Ledger(
-                wallet.feed.time[wallet.start :],
+                wallet.feed.time[wallet.start : wallet.stop],
                 wallet.begin + wallet.start,
                 equity,
                 events,

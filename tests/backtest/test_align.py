@@ -136,10 +136,14 @@ def test_a_set_with_any_finer_bar_missing_is_not_used(dropped, shift):
         return
     coarse = grouped(fine, 3).iloc[shift:]
     made = Market.from_frame(coarse, BTC, "15m", sub_bars=SubBars.from_frame(kept, "5m"))
-    joined = align([made, market(ETH, 20)])
+    joined = align(made)
     complete = [bar >= shift and not {3 * bar, 3 * bar + 1, 3 * bar + 2} & dropped for bar in range(20)]
-    assert (joined.sub_rows[0] >= 0).tolist() == complete
-    assert joined.own_path_bars.tolist() == [complete[shift:].count(False), 0]
+    assert (joined.sub_rows[0] >= 0).tolist() == complete[shift:]
+    assert joined.own_path_bars.tolist() == [complete[shift:].count(False)]
+    # On one wallet all walk in step: where one that trades has no finer bars, none walks on its own.
+    together = align([made, market(ETH, 20)])
+    assert (together.sub_rows == -1).all()
+    assert together.own_path_bars[0] == len(complete) - shift
 
 
 def test_bars_before_trading_starts_are_not_counted_as_on_their_own_path():

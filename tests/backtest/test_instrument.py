@@ -93,7 +93,7 @@ def test_built_in_filters():
 
 
 def test_unknown_coin_names_the_nearest_the_known_and_the_way_out():
-    with pytest.raises(InputError, match=r"coin = 'ETC' is unknown, did you mean ETH\? Known are BTC, ETH, SOL.*instrument = Instrument\("):
+    with pytest.raises(InputError, match=r"coin = 'ETC' is unknown, did you mean ETH\? Known are BTC, ETH, SOL.*instrument=Instrument\("):
         built_in_instrument("ETC")
     with pytest.raises(InputError, match="'QQQQ' is unknown, known are BTC, ETH, SOL"):
         built_in_instrument("QQQQ")

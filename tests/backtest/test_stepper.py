@@ -47,7 +47,7 @@ def busy(symbol: bt.Instrument = BTC) -> tuple[bt.Stepper, np.ndarray]:
 
 
 def simulated(coin: str) -> bt.Market:
-    return bt.load(coin, source="simulated", start="2024-03-01", end="2024-03-04", warmup=280, timeframe="15m")
+    return bt.load(coin, source="simulated", start="2024-03-01", end="2024-03-04", warmup=bt.AdaptiveGrid().warmup_bars(), timeframe="15m")
 
 
 def feed(step: bt.Stepper, markets: list[bt.Market]) -> list[float]:

@@ -143,6 +143,7 @@ def test_markets_are_loaded_as_asked_and_handed_to_the_run(monkeypatch: pytest.M
         "warmup": settings.strategy.warmup_bars(),
         "sub_bars": None,
         "seed": 9,
+        "instrument": None,
     }
 
 

@@ -87,7 +87,7 @@ def test_set_can_unset_and_change_the_strategy() -> None:
         ("gamma", "it must be name=value or table.name=value"),
         ("=1", "it must be name=value"),
         ("gamma=much", "gamma = 'much' is refused: it must be a valid number"),
-        ("gamma=-1", "gamma = -1 is refused: it must be greater than or equal to 0"),
+        ("gamma=-1", "gamma = -1 is refused: it must be at least 0 and at most 1000"),
         ("gamma=nan", "gamma = nan is refused"),
         ("grid_levels=10.5", "grid_levels = 10.5 is refused"),
         ("wallet=joint", "wallet = 'joint' is refused: it must be 'separate' or 'shared'"),
