@@ -35,6 +35,24 @@ def copy_order(source, target):
 
 
 @machine_kernel
+def write_order(order, order_id, trigger, price, qty, lot, level, label):
+    """Fill in a new, living order of the strategy's own, without exits for its lot."""
+    order["trigger"] = trigger
+    order["price"] = price
+    order["qty"] = qty
+    order["id"] = order_id
+    order["lot"] = lot
+    order["level"] = level
+    order["label"] = label
+    order["covers_below"] = 0
+    order["stage"] = 0
+    order["alive"] = 1
+    order["attached"] = 0
+    order["take_profit"] = np.nan
+    order["stop_loss"] = np.nan
+
+
+@machine_kernel
 def place_order(account, state, kind, side, trigger, price, qty, lot, level, label):
     """Put an order into its book and return its record's index, -1 when the book is full."""
     book = 2 * kind + side
@@ -49,20 +67,7 @@ def place_order(account, state, kind, side, trigger, price, qty, lot, level, lab
         while place > 0 and direction * orders[book, place - 1]["trigger"] > direction * trigger:
             copy_order(orders[book, place - 1], orders[book, place])
             place -= 1
-    order = orders[book, place]
-    order["trigger"] = trigger
-    order["price"] = price
-    order["qty"] = qty
-    order["id"] = state["next_order_id"]
-    order["lot"] = lot
-    order["level"] = level
-    order["label"] = label
-    order["covers_below"] = 0
-    order["stage"] = 0
-    order["alive"] = 1
-    order["attached"] = 0
-    order["take_profit"] = np.nan
-    order["stop_loss"] = np.nan
+    write_order(orders[book, place], state["next_order_id"], trigger, price, qty, lot, level, label)
     state["next_order_id"] += 1
     state["order_count"][book] = count + 1
     # It may stand before orders that have filled and are still in the book.

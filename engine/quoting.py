@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.orders import cancel_book, limit_trigger, place_order
+from engine.orders import cancel_book, limit_trigger, place_order, write_order
 from engine.records import ENTRY, MARKET, MARKET_BOOK, MAX_LOTS, STOP, STOP_LABEL, TAKE_PROFIT, TAKE_PROFIT_LABEL, TOO_MANY_ORDERS
 from gridcore.compile import machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
@@ -85,24 +85,6 @@ def place_bracket_entry(account, state, instrument, terms, side, level, price, q
 def place_entry(account, state, instrument, terms, side, level, price, qty, cap):
     """Quote a post-only entry without exits of its own; see `place_bracket_entry`."""
     return place_bracket_entry(account, state, instrument, terms, side, level, price, qty, cap, np.nan, np.nan)
-
-
-@machine_kernel
-def write_order(order, order_id, trigger, price, qty, lot, level, label):
-    """Fill in an order that stands at the end of its book, where nothing has to move for it."""
-    order["trigger"] = trigger
-    order["price"] = price
-    order["qty"] = qty
-    order["id"] = order_id
-    order["lot"] = lot
-    order["level"] = level
-    order["label"] = label
-    order["covers_below"] = 0
-    order["stage"] = 0
-    order["alive"] = 1
-    order["attached"] = 0
-    order["take_profit"] = np.nan
-    order["stop_loss"] = np.nan
 
 
 @machine_kernel
