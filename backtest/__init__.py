@@ -2,9 +2,9 @@
 
 from backtest.bar_input import Fill
 from backtest.checks import check_lookahead, check_warmup
-from backtest.instrument import Instrument
-from backtest.load import load
-from backtest.market import Market
+from backtest.data.instrument import Instrument
+from backtest.data.load import load
+from backtest.data.market import Market
 from backtest.result import Result
 from backtest.run import run
 from backtest.stepper import Stepper

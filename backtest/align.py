@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtest.columns import BAR_FIELDS
-from backtest.market import Market
-from backtest.sub_bars import sub_bar_rows
-from backtest.timeframe import Timeframe
+from backtest.data.columns import BAR_FIELDS
+from backtest.data.market import Market
+from backtest.data.sub_bars import sub_bar_rows
+from backtest.data.timeframe import Timeframe
 from engine.errors import InputError
 from engine.records import ABSENT, GAP, TRADED
 

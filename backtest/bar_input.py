@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from backtest.timeframe import parse_utc, utc_text
+from backtest.data.timeframe import parse_utc, utc_text
 from engine.errors import InputError
 from engine.records import LIQUIDATION_FILL, SIDES
 from engine.stepping import step_fill_dtype

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backtest.bar_input import bar_row, finer_bars
-from backtest.timeframe import Timeframe, utc_text
+from backtest.data.timeframe import Timeframe, utc_text
 from engine.errors import InputError
 from engine.records import ABSENT, GAP, TRADED
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from backtest.align import align
-from backtest.columns import BAR_FIELDS
-from backtest.market import Market
+from backtest.data.columns import BAR_FIELDS
+from backtest.data.market import Market
+from backtest.data.timeframe import utc_text
 from backtest.run import feed_of, instrument_terms
 from backtest.strategy import Strategy, program_of
-from backtest.timeframe import utc_text
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution

@@ -48,8 +48,8 @@ def print_version() -> None:
 
 def run_configuration(settings: Configuration) -> Result:
     """Load the markets and run. Raises InputError or SourceError."""
-    from backtest.instrument import instrument_from_filters, resolve_symbol
-    from backtest.load import load
+    from backtest.data.instrument import instrument_from_filters, resolve_symbol
+    from backtest.data.load import load
     from backtest.run import run
 
     data = settings.data

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from backtest.data.timeframe import Timeframe
 from backtest.inventory import inventory
 from backtest.ledger import Ledger, closes_on, coin_of_shared
 from backtest.lots import empty_lots, lots_of, utc
 from backtest.metrics import METRICS, attribution, compute_metrics
 from backtest.metrics.equity import drawdowns, returns_per_bar
-from backtest.timeframe import Timeframe
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from backtest.align import Aligned, align
-from backtest.instrument import Instrument
+from backtest.data.instrument import Instrument
+from backtest.data.market import Market
 from backtest.ledger import Ledger
-from backtest.market import Market
 from backtest.result import Result
 from backtest.strategy import Strategy, program_of
 from engine.account import Account

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from backtest.configuration import STRATEGIES
-from backtest.instrument import Instrument
+from backtest.data.instrument import Instrument
+from backtest.data.timeframe import Timeframe
 from backtest.ledger import Ledger
 from backtest.result import Result
 from backtest.storage import FILES, FORMAT
-from backtest.timeframe import Timeframe
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backtest.bar_history import BarHistory
-from backtest.instrument import Instrument
+from backtest.data.instrument import Instrument
 from backtest.strategy import Strategy
 from engine.errors import InputError
 from engine.machine import Machine, Program

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backtest.instrument import Instrument
+from backtest.data.instrument import Instrument
+from backtest.data.timeframe import Timeframe, parse_utc
 from backtest.run import instrument_terms
 from backtest.snapshot_parts import instrument_from, instrument_settings, strategies_from, strategy_settings
 from backtest.strategy import program_of
-from backtest.timeframe import Timeframe, parse_utc
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution

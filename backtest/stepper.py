@@ -13,12 +13,12 @@ from backtest import snapshot_parts
 from backtest.bar_history import BarHistory
 from backtest.bar_input import Fill, fill_table
 from backtest.bar_intake import BarIntake
+from backtest.data.instrument import Instrument
+from backtest.data.timeframe import Timeframe, parse_utc, utc_text
 from backtest.event_log import EventLog
-from backtest.instrument import Instrument
 from backtest.snapshot import decode_arrays, decode_header, encode, read_bytes, write_atomically
 from backtest.step_settings import StepSettings, settings_from
 from backtest.step_tables import events_frame, positions_frame, records_frame
-from backtest.timeframe import Timeframe, parse_utc, utc_text
 from engine import stepping
 from engine.account import Account
 from engine.errors import InputError

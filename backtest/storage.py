@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backtest.configuration import Configuration, DataSettings, strategy_name
+from backtest.data.timeframe import utc_text
 from backtest.ledger import closes_on
 from backtest.output import write_whole
 from backtest.report import findings
 from backtest.result import Result
-from backtest.timeframe import utc_text
 from engine.errors import InputError
 
 FORMAT = 1

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from backtest.align import Aligned, align
+from backtest.data.market import Market
 from backtest.ledger import Ledger
-from backtest.market import Market
 from backtest.metrics import METRICS, compute_metrics
 from backtest.metrics import equity as curve
 from backtest.metrics.catalogue import NEED_THE_LOG, _from_accounts, _from_states

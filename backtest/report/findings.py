@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from backtest.configuration import fee_preset, strategy_name, strategy_parameters
-from backtest.timeframe import utc_text
+from backtest.data.timeframe import utc_text
 
 if TYPE_CHECKING:
     from backtest.result import Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from backtest.instrument import Instrument
+from backtest.data.instrument import Instrument
 
 START = 1_704_067_200_000  # 2024-01-01 00:00 UTC
 QUARTER = 900_000

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.align import align
-from backtest.market import Market
-from backtest.sub_bars import SubBars
+from backtest.data.market import Market
+from backtest.data.sub_bars import SubBars
 from engine.errors import InputError
 from engine.records import ABSENT, GAP, TRADED
 from tests.backtest.frames import BTC, ETH, QUARTER, START, bars, grouped

@@ -125,10 +125,10 @@ def test_errors_of_a_run_have_their_exit_codes(
 
 def test_markets_are_loaded_as_asked_and_handed_to_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[tuple[str, dict[str, Any]]] = []
-    load, run = types.ModuleType("backtest.load"), types.ModuleType("backtest.run")
+    load, run = types.ModuleType("backtest.data.load"), types.ModuleType("backtest.run")
     load.load = lambda coin, **options: loaded.append((coin, options)) or coin.lower()  # type: ignore[attr-defined]
     run.run = lambda markets, strategy, account, execution: (markets, strategy, account, execution)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "backtest.load", load)
+    monkeypatch.setitem(sys.modules, "backtest.data.load", load)
     monkeypatch.setitem(sys.modules, "backtest.run", run)
     settings = Configuration().set("coins=BTC,ETH").set("start=2024-01-01").set("seed=9")
     assert cli.run_configuration(settings) == (["btc", "eth"], settings.strategy, settings.account, settings.execution)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from backtest.instrument import Instrument
+from backtest.data.instrument import Instrument
+from backtest.data.timeframe import Timeframe
 from backtest.result import Ledger, Result
-from backtest.timeframe import Timeframe
 from engine.account import Account
 from engine.execution import Execution
 from engine.records import LABELS, account_dtype, event_dtype, state_dtype

@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backtest.columns import BAR_FIELDS, Origin, bar_columns
-from backtest.instrument import Instrument
-from backtest.integrity import checked_bars
-from backtest.market import Market
-from backtest.request import Request
-from backtest.settlements import funding_history
-from backtest.sub_bars import SubBars
-from backtest.tables import SUFFIXES, read_table
-from backtest.tiers import read_brackets
-from backtest.timeframe import DAY, Timeframe, utc_text
+from backtest.data.columns import BAR_FIELDS, Origin, bar_columns
+from backtest.data.files.tables import SUFFIXES, read_table
+from backtest.data.instrument import Instrument
+from backtest.data.integrity import checked_bars
+from backtest.data.market import Market
+from backtest.data.request import Request
+from backtest.data.settlements import funding_history
+from backtest.data.sub_bars import SubBars
+from backtest.data.tiers import read_brackets
+from backtest.data.timeframe import DAY, Timeframe, utc_text
 from engine.errors import InputError, SourceError
 
 # A hole between two files that is longer than this separates two stretches; anything shorter is a gap within one.
@@ -57,7 +57,7 @@ def matching_files(folder: Path, exchange: str, symbol: str, content: str) -> li
 def read_stretches(folder: Path, exchange: str, symbol: str, timeframe: Timeframe) -> list[Stretch]:
     """All bars of one symbol and timeframe, joined into unbroken stretches in order of time; none when no file matches.
 
-    Every file must keep the rules of `backtest.integrity`, and files that overlap must agree. Raises InputError naming
+    Every file must keep the rules of `backtest.data.integrity`, and files that overlap must agree. Raises InputError naming
     the file, its row or line and the time.
     """
     parts = []

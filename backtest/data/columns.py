@@ -1,7 +1,7 @@
 """Tables of bars and settlements, however their columns are named and typed, as plain arrays of numbers.
 
 Only form is dealt with here: which column is which, text that is no number, the unit of a time. Whether the numbers
-make sense is `backtest.integrity`'s business.
+make sense is `backtest.data.integrity`'s business.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from backtest.timeframe import utc_text
+from backtest.data.timeframe import utc_text
 from engine.errors import InputError
 
 PRICES = ("open", "high", "low", "close")

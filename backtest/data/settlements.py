@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtest.columns import Origin, rate_columns
-from backtest.integrity import drop_duplicates
-from backtest.timeframe import HOUR, MINUTE, Timeframe
+from backtest.data.columns import Origin, rate_columns
+from backtest.data.integrity import drop_duplicates
+from backtest.data.timeframe import HOUR, MINUTE, Timeframe
 from engine.errors import InputError
 from gridcore.funding import synthetic_funding
 

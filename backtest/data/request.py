@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from backtest.instrument import Instrument
-from backtest.timeframe import Timeframe, utc_text
+from backtest.data.instrument import Instrument
+from backtest.data.timeframe import Timeframe, utc_text
 from engine.errors import InputError
 
 

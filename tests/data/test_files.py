@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from backtest.align import align
-from backtest.instrument import Instrument
-from backtest.load import load
-from backtest.market import Market
+from backtest.data.instrument import Instrument
+from backtest.data.load import load
+from backtest.data.market import Market
 from engine.errors import InputError, SourceError
 from tests.backtest.frames import BTC, QUARTER, START, bars, grouped
 

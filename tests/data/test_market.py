@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest.market import Market
+from backtest.data.market import Market
 from engine.errors import InputError
 from engine.records import GAP, TRADED
 from gridcore.funding import synthetic_funding

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from backtest.columns import Origin
+from backtest.data.columns import Origin
 from engine.errors import InputError
 
 SUFFIXES = (".parquet", ".csv")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtest.columns import BAR_FIELDS, Origin, bar_columns
-from backtest.integrity import checked_bars
-from backtest.timeframe import MINUTE, Timeframe
+from backtest.data.columns import BAR_FIELDS, Origin, bar_columns
+from backtest.data.integrity import checked_bars
+from backtest.data.timeframe import MINUTE, Timeframe
 from engine.errors import InputError
 
 # Prices of finer and coarse bars are the same number when they differ by less than this, relatively.

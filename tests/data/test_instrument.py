@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest.instrument import Instrument, built_in_coins, built_in_instrument, resolve_symbol
-from backtest.tiers import read_brackets, tier_records
-from backtest.timeframe import Timeframe, parse_utc, utc_text
+from backtest.data.instrument import Instrument, built_in_coins, built_in_instrument, resolve_symbol
+from backtest.data.tiers import read_brackets, tier_records
+from backtest.data.timeframe import Timeframe, parse_utc, utc_text
 from engine.errors import InputError
 from gridcore.margin import default_tiers
 from tests.backtest.frames import BTC, ETH

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtest.columns import BAR_FIELDS, Origin, bar_columns, price_column
-from backtest.instrument import Instrument
-from backtest.integrity import checked_bars, fill_gaps
-from backtest.settlements import market_settlements
-from backtest.sub_bars import SubBars, as_sub_bars
-from backtest.timeframe import Timeframe, parse_utc, utc_text
+from backtest.data.columns import BAR_FIELDS, Origin, bar_columns, price_column
+from backtest.data.instrument import Instrument
+from backtest.data.integrity import checked_bars, fill_gaps
+from backtest.data.settlements import market_settlements
+from backtest.data.sub_bars import SubBars, as_sub_bars
+from backtest.data.timeframe import Timeframe, parse_utc, utc_text
 from engine.errors import InputError
 from engine.records import GAP, TRADED
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from backtest.files import load_files
-from backtest.instrument import Instrument, built_in_instrument, resolve_symbol
-from backtest.market import Market
-from backtest.request import Request
-from backtest.simulated import load_simulated
-from backtest.timeframe import Timeframe, parse_utc, utc_text
+from backtest.data.files.source import load_files
+from backtest.data.instrument import Instrument, built_in_instrument, resolve_symbol
+from backtest.data.market import Market
+from backtest.data.request import Request
+from backtest.data.simulated.source import load_simulated
+from backtest.data.timeframe import Timeframe, parse_utc, utc_text
 from engine.errors import InputError
 
 DEFAULT_WARMUP = 1000

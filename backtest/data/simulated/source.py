@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backtest.instrument import Instrument
-from backtest.market import Market
-from backtest.request import Request
-from backtest.sub_bars import SubBars
-from backtest.timeframe import DAY, MINUTE, Timeframe, parse_utc, utc_text
+from backtest.data.instrument import Instrument
+from backtest.data.market import Market
+from backtest.data.request import Request
+from backtest.data.sub_bars import SubBars
+from backtest.data.timeframe import DAY, MINUTE, Timeframe, parse_utc, utc_text
 
 # The simulated world runs between these dates; without a start, the last year of it trades.
 WORLD_START = parse_utc("2023-07-01", "start")

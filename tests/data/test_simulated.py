@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from backtest.align import align
-from backtest.instrument import Instrument, built_in_instrument
-from backtest.load import load
-from backtest.simulated import DEFAULT_START, WORLD_END, WORLD_START, simulated_bars
-from backtest.timeframe import MINUTE, Timeframe
+from backtest.data.instrument import Instrument, built_in_instrument
+from backtest.data.load import load
+from backtest.data.simulated.source import DEFAULT_START, WORLD_END, WORLD_START, simulated_bars
+from backtest.data.timeframe import MINUTE, Timeframe
 from engine.errors import InputError
 from engine.records import TRADED
 from tests.backtest.frames import BTC

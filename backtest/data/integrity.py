@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backtest.columns import BAR_FIELDS, Origin
-from backtest.timeframe import MINUTE, Timeframe, utc_text
+from backtest.data.columns import BAR_FIELDS, Origin
+from backtest.data.timeframe import MINUTE, Timeframe, utc_text
 from engine.errors import InputError
 
 # More bars than this are a stray time stamp, not a market: a century of minutes has 53 million.

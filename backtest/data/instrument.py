@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backtest.tiers import tier_records
+from backtest.data.tiers import tier_records
 from engine.errors import InputError
 from gridcore.margin import default_tiers
 
@@ -27,7 +27,7 @@ class Instrument:
     tick_size: price step, quote currency. step_size: quantity step, base units or contracts.
     min_qty: least quantity of an order. min_notional: least price*quantity*contract_multiplier, quote currency.
     contract_multiplier: base units of one contract.
-    tiers: margin tiers (see `backtest.tiers.tier_records`); None is the built-in table of seven BTC-style tiers.
+    tiers: margin tiers (see `backtest.data.tiers.tier_records`); None is the built-in table of seven BTC-style tiers.
 
     Raises InputError, one sentence, when a field is not what it must be.
     """
