@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from backtest.command_line import Parser
 from backtest.configuration import FEE_PRESETS, Configuration, strategy_class, strategy_name
 from backtest.output import DEFAULT_OUTPUT
 from engine.errors import InputError
@@ -34,21 +34,9 @@ DIRECT = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that raises InputError in place of printing its usage and leaving."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(message)
-
-    def nearest_option(self, text: str) -> str:
-        names = [name for action in self._actions for name in action.option_strings]
-        close = difflib.get_close_matches(text.partition("=")[0], names, n=1)
-        return f"; did you mean {close[0]}?" if close else "; --help lists the options"
-
-
-def build_parser() -> _Parser:
+def build_parser() -> Parser:
     """The parser of `main.py`."""
-    parser = _Parser(
+    parser = Parser(
         prog="main.py",
         description="Backtest a hedge-mode grid on one or several perpetual futures and write the run to a folder.",
         epilog="Exit codes: 0 done, 2 bad input, 3 the data source could not be read or has nothing for the coin.",
@@ -99,11 +87,7 @@ def build_parser() -> _Parser:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options given. Raises InputError, one sentence, for what is not an option."""
-    parser = build_parser()
-    options, unknown = parser.parse_known_args(argv)
-    if unknown:
-        raise InputError(f"{unknown[0]} is not an option{parser.nearest_option(unknown[0])}")
-    return options
+    return build_parser().parse(argv)
 
 
 def configuration(options: argparse.Namespace) -> Configuration:

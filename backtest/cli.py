@@ -1,9 +1,8 @@
-"""`main.py`: backtest one or many coins. Errors are one sentence on stderr; the exit codes are in EXIT_*."""
+"""`main.py`: backtest one or many coins. Errors are one sentence on stderr; the exit codes are in `backtest.command_line`."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from backtest.arguments import configuration, parse
+from backtest.command_line import run_command
 from backtest.configuration import Configuration
-from engine.errors import InputError, SourceError
 
 if TYPE_CHECKING:
     from backtest.result import Result
-
-EXIT_DONE, EXIT_BAD_INPUT, EXIT_SOURCE, EXIT_INTERRUPTED = 0, 2, 3, 130
 
 
 def print_parameters(console: Console) -> None:
@@ -48,8 +45,9 @@ def print_version() -> None:
 
 def run_configuration(settings: Configuration) -> Result:
     """Load the markets and run. Raises InputError or SourceError."""
-    from backtest.data.instrument import instrument_from_filters, resolve_symbol
+    from backtest.data.instrument import instrument_from_filters
     from backtest.data.load import load
+    from backtest.data.symbols import resolve_symbol
     from backtest.run import run
 
     data = settings.data
@@ -101,19 +99,4 @@ def _run(argv: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    try:
-        _run(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except SourceError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_SOURCE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader has left (`| head`); Python must not complain about it when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_DONE
+    return run_command(_run, argv)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from backtest.data.symbols import base_coin, resolve_symbol
 from backtest.data.tiers import tier_records
 from engine.errors import InputError
 from gridcore.margin import default_tiers
 
-_QUOTE = "USDT"
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._-]*")
 
 
@@ -66,7 +64,7 @@ class Instrument:
     @property
     def coin(self) -> str:
         """The base of the symbol: BTC of BTCUSDT."""
-        return self.symbol.removesuffix(_QUOTE) or self.symbol
+        return base_coin(self.symbol)
 
     @property
     def tiers_are_assumed(self) -> bool:
@@ -93,57 +91,6 @@ class Instrument:
             f"Instrument({self.symbol}: tick {self.tick_size:g}, step {self.step_size:g}, min qty {self.min_qty:g}, "
             f"min notional {self.min_notional:g}, multiplier {self.contract_multiplier:g}, {tiers})"
         )
-
-
-# Filters of the USDT-margined perpetuals: tick size, step size, least quantity, least notional.
-_BUILT_IN: Mapping[str, tuple[float, float, float, float]] = {
-    "BTC": (0.1, 0.001, 0.001, 100.0),
-    "ETH": (0.01, 0.001, 0.001, 20.0),
-    "SOL": (0.001, 1.0, 1.0, 5.0),
-}
-
-
-def built_in_coins() -> tuple[str, ...]:
-    """The coins whose filters are known without an exchange."""
-    return tuple(_BUILT_IN)
-
-
-def resolve_symbol(coin: str) -> str:
-    """The linear USDT perpetual that a name means: BTC, btc, BTCUSDT, BTC/USDT and BTC/USDT:USDT are all BTCUSDT.
-
-    Raises InputError for a name that is not one, or that is settled in another currency than USDT.
-    """
-    text = coin.strip().upper() if isinstance(coin, str) else ""
-    pair, _, settle = text.partition(":")
-    base, slash, quote = pair.partition("/")
-    if not slash:
-        base = base.removesuffix(_QUOTE) or base
-        quote = _QUOTE
-    if not re.fullmatch(r"[A-Z0-9]+", base):
-        raise InputError(f"coin = {coin!r} is refused: it must be a name such as BTC, BTCUSDT or BTC/USDT:USDT")
-    if quote != _QUOTE or settle not in ("", _QUOTE):
-        raise InputError(
-            f"coin = {coin!r} is refused: only linear perpetuals quoted and settled in {_QUOTE} are traded, such as {base}/USDT:USDT"
-        )
-    return base + _QUOTE
-
-
-def built_in_instrument(coin: str, tiers: np.ndarray | None = None) -> Instrument:
-    """The instrument of a common coin from the built-in table of filters, with `tiers` if given.
-
-    Raises InputError naming the known coins, the nearest of them and the way to give filters.
-    """
-    symbol = resolve_symbol(coin)
-    name = symbol.removesuffix(_QUOTE)
-    if name not in _BUILT_IN:
-        close = difflib.get_close_matches(name, _BUILT_IN, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]}? Known are" if close else "known are"
-        raise InputError(
-            f"coin = {coin!r} is unknown, {hint} {', '.join(_BUILT_IN)}; for another coin give its filters: "
-            f"--filters {name}=TICK,STEP,MIN_QTY,MIN_NOTIONAL on the command line, instrument=Instrument(...) in Python"
-        )
-    tick, step, least_qty, least_notional = _BUILT_IN[name]
-    return Instrument(symbol, tick, step, least_qty, least_notional, tiers=tiers)
 
 
 def instrument_from_filters(text: str) -> Instrument:

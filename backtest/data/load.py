@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from backtest.data.built_in import built_in_instrument
 from backtest.data.files.source import load_files
-from backtest.data.instrument import Instrument, built_in_instrument, resolve_symbol
+from backtest.data.instrument import Instrument
 from backtest.data.market import Market
 from backtest.data.request import Request
 from backtest.data.simulated.source import load_simulated
+from backtest.data.symbols import resolve_symbol
 from backtest.data.timeframe import Timeframe, parse_utc, utc_text
 from engine.errors import InputError
 

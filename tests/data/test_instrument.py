@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest.data.instrument import Instrument, built_in_coins, built_in_instrument, resolve_symbol
+from backtest.data.built_in import built_in_coins, built_in_instrument, built_in_tiers
+from backtest.data.instrument import Instrument
+from backtest.data.symbols import nearest_coins, resolve_symbol
 from backtest.data.tiers import read_brackets, tier_records
 from backtest.data.timeframe import Timeframe, parse_utc, utc_text
 from engine.errors import InputError
@@ -85,18 +87,68 @@ def test_other_contracts_and_no_names_are_refused(name):
         resolve_symbol(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "symbol"), [("1000PEPE", "1000PEPEUSDT"), ("1000pepe/usdt:usdt", "1000PEPEUSDT"), ("1INCHUSDT", "1INCHUSDT")]
+)
+def test_names_that_begin_with_digits(name, symbol):
+    assert resolve_symbol(name) == symbol
+
+
 def test_built_in_filters():
-    assert built_in_coins() == ("BTC", "ETH", "SOL")
+    assert built_in_coins() == ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "ADA", "1000PEPE", "SUI", "AVAX")
     assert built_in_instrument("ETH") == ETH
     sol = built_in_instrument("SOL")
-    assert (sol.tick_size, sol.step_size, sol.min_qty, sol.min_notional) == (0.001, 1.0, 1.0, 5.0)
+    assert (sol.tick_size, sol.step_size, sol.min_qty, sol.min_notional) == (0.01, 0.01, 0.01, 5.0)
+
+
+@pytest.mark.parametrize("coin", built_in_coins())
+def test_every_built_in_coin_has_filters_and_valid_tiers(coin):
+    instrument = built_in_instrument(coin)
+    tiers = built_in_tiers(instrument.symbol)
+    assert tiers is not None
+    assert instrument.replace(tiers=tiers).tier_table is not None
+    assert instrument.min_qty == instrument.step_size
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("coin", built_in_coins())
+def test_built_in_tiers_are_those_of_the_brackets_file(coin, real_data):
+    symbol = f"{coin}USDT"
+    assert np.array_equal(built_in_tiers(symbol), read_brackets(real_data / "binanceusdm_leverage_brackets.json", symbol))
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("coin", ["BTC", "ETH", "SOL", "BNB", "ADA"])
+def test_built_in_steps_are_those_of_the_last_bars(coin, real_data):
+    """Prices of the last month of bars are whole ticks and volumes whole steps, and coarser ones would not do."""
+    bars = pd.read_parquet(real_data / f"binanceusdm_{coin}USDT_15m.parquet").tail(2880)
+    instrument = built_in_instrument(coin)
+
+    def whole(column: str, step: float) -> np.ndarray:
+        parts = bars[column].to_numpy() / step
+        return np.abs(parts - np.rint(parts)) < 1e-3
+
+    assert whole("close", instrument.tick_size).all()
+    assert not whole("close", 10.0 * instrument.tick_size).all()
+    assert whole("volume", instrument.step_size).all()
+    assert not whole("volume", 10.0 * instrument.step_size).all()
 
 
 def test_unknown_coin_names_the_nearest_the_known_and_the_way_out():
-    with pytest.raises(InputError, match=r"coin = 'ETC' is unknown, did you mean ETH\? Known are BTC, ETH, SOL.*instrument=Instrument\("):
+    with pytest.raises(InputError, match=r"coin = 'ETC' is unknown to the built-in table, did you mean .*ETH.*instrument=Instrument\("):
         built_in_instrument("ETC")
-    with pytest.raises(InputError, match="'QQQQ' is unknown, known are BTC, ETH, SOL"):
+    with pytest.raises(InputError, match="'QQQQ' is unknown to the built-in table, it has BTC, ETH, SOL"):
         built_in_instrument("QQQQ")
+    with pytest.raises(InputError, match=r"coin = 'PEPE' is unknown to the built-in table, did you mean 1000PEPE\?"):
+        built_in_instrument("PEPE")
+
+
+def test_the_contract_in_thousands_is_suggested_both_ways():
+    known = ["BTC", "1000PEPE", "SHIB", "1000000MOG", "EPE"]
+    assert nearest_coins("PEPE", known)[0] == "1000PEPE"
+    assert nearest_coins("1000SHIB", known)[0] == "SHIB"
+    assert nearest_coins("MOG", known)[0] == "1000000MOG"
+    assert nearest_coins("ZZZZZZ", known) == []
 
 
 ROWS = [

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from backtest.align import align
-from backtest.data.instrument import Instrument, built_in_instrument
+from backtest.data.built_in import built_in_instrument
+from backtest.data.instrument import Instrument
 from backtest.data.load import load
 from backtest.data.simulated.source import DEFAULT_START, WORLD_END, WORLD_START, simulated_bars
 from backtest.data.timeframe import MINUTE, Timeframe
