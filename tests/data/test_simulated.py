@@ -9,7 +9,11 @@ from backtest.align import align
 from backtest.data.built_in import built_in_instrument
 from backtest.data.instrument import Instrument
 from backtest.data.load import load
+from backtest.data.simulated.path import coin_path, minute_bars
+from backtest.data.simulated.scenarios import scenario_of
 from backtest.data.simulated.source import DEFAULT_START, WORLD_END, WORLD_START, simulated_bars
+from backtest.data.simulated.volatility import coin_volatility, common_factor
+from backtest.data.simulated.world import BLOCK, MINUTES, coin_of, stream
 from backtest.data.timeframe import MINUTE, Timeframe
 from engine.errors import InputError
 from engine.records import TRADED
@@ -30,7 +34,8 @@ def minutes(instrument: Instrument, seed: int, days: int) -> np.ndarray:
 
 def test_a_year_trades_after_the_warm_up_and_says_that_it_is_simulated(year):
     assert year.simulated
-    assert year.source.startswith("SIMULATED market, seed 1, no edge by construction (a martingale)")
+    assert year.source.startswith("SIMULATED market, scenario default (")
+    assert "), seed 1, no edge by construction (a martingale): BTCUSDT 15m" in year.source
     assert year.time[year.trade_from] == DEFAULT_START
     assert len(year) - year.trade_from == 365 * 96
     assert year.trade_from == 1000
@@ -43,8 +48,9 @@ def test_bars_keep_every_rule(year):
     assert (year.low <= np.minimum(year.open, year.close)).all()
     assert (year.high >= np.maximum(year.open, year.close)).all()
     assert (year.low > 0).all()
-    assert (year.volume > 0).all()
-    assert (year.kind == TRADED).all()
+    assert (year.volume >= 0).all()
+    assert ((year.kind == TRADED) == (year.volume > 0)).all()
+    assert not year.missing.any()
     assert np.array_equal(year.open[1:], year.close[:-1])
 
 
@@ -66,7 +72,7 @@ def test_a_seed_always_gives_the_same_market_and_another_another():
 
 def test_the_market_of_seed_one_stays_what_it_is(year):
     # To a tick, because the last bit of an exponential differs between processors.
-    assert year.close[[0, 1000, -1]] == pytest.approx([44_826.6, 45_347.0, 12_050.4], abs=0.11)
+    assert year.close[[0, 1000, -1]] == pytest.approx([62_778.5, 69_277.4, 45_829.0], abs=0.11)
 
 
 def test_a_path_does_not_depend_on_the_dates_or_the_timeframe(year):
@@ -135,6 +141,93 @@ def test_the_expected_price_is_todays(quarters):
     assert abs(standard_errors(moves)) < 4.0
     # Nor does the last move say anything about the sign of the next.
     assert abs(standard_errors(moves[1:] * np.sign(moves[:-1]))) < 4.0
+
+
+@pytest.mark.parametrize("horizon", [4, 96, 960])
+def test_the_expected_price_is_todays_over_longer_times_too(horizon):
+    ratios = []
+    for seed in range(101, 107):
+        closes = coin_path(built_in_instrument("ETH"), seed, scenario_of("default")).price(slice(0, None, BLOCK))[::horizon]
+        ratios.append(closes[1:] / closes[:-1] - 1.0)
+    assert abs(standard_errors(np.concatenate(ratios))) < 4.0
+
+
+@pytest.fixture(scope="module")
+def path():
+    return coin_path(built_in_instrument("ETH"), 104, scenario_of("default"))
+
+
+def surprises(path):
+    """Moves of the minutes in their own volatility: standard normal and nothing else, if the price is a martingale."""
+    moving = path.sigma > 0
+    return ((np.diff(path.log_price) + 0.5 * path.sigma**2)[moving] / path.sigma[moving]), path.sigma[moving]
+
+
+def test_moves_in_their_own_volatility_are_independent_normals(path):
+    normal, sigma = surprises(path)
+    bound = 4.5 / np.sqrt(normal.size)
+    assert abs(normal.mean()) < bound
+    assert abs((normal**2).mean() - 1.0) < 2 * bound
+    assert abs((normal**4).mean() - 3.0) < 10 * bound
+    for lag in (1, 2, 15):
+        assert abs(np.corrcoef(normal[lag:], normal[:-lag])[0, 1]) < bound
+    # What is known before the move says nothing about its sign, nor about its size beyond the volatility itself.
+    for known in (np.log(sigma), sigma > np.quantile(sigma, 0.999)):
+        assert abs(np.corrcoef(known, normal)[0, 1]) < bound
+        assert abs(np.corrcoef(known, normal**2)[0, 1]) < bound
+
+
+def test_volatility_knows_no_later_move():
+    coin, own = coin_of(BTC), stream(5, "BTC").standard_normal(MINUTES)
+    change = 1_000 * BLOCK
+    other = own.copy()
+    other[change:] *= -2.0
+    one, two = (coin_volatility(5, "BTC", coin, common_factor(5), moves, scenario_of("default")).own for moves in (own, other))
+    assert np.array_equal(one[: change + BLOCK], two[: change + BLOCK])
+    assert not np.array_equal(one[change + BLOCK : change + 2 * BLOCK], two[change + BLOCK : change + 2 * BLOCK])
+
+
+def test_an_order_reached_in_a_burst_gains_nothing_on_average(path):
+    _, values = minute_bars(path, WORLD_START, WORLD_END)
+    wild = path.sigma > 0.004
+    assert wild.sum() > 1_000
+    opens, highs, lows, closes = values[:4, wild]
+    for distance in (0.001, 0.003):
+        buy = np.floor(opens * (1.0 - distance) / 0.01) * 0.01
+        bought = lows <= buy + 1e-9
+        assert bought.sum() > 400
+        # A stop that sells there is the same trade with the other sign, so the bound holds both ways.
+        assert abs(standard_errors((closes[bought] - buy[bought]) / buy[bought])) < 4.0
+        sell = np.ceil(opens * (1.0 + distance) / 0.01) * 0.01
+        sold = highs >= sell - 1e-9
+        assert abs(standard_errors((sell[sold] - closes[sold]) / sell[sold])) < 4.0
+
+
+def test_nobody_trades_while_the_venue_stands_still():
+    seed = next(seed for seed in range(1, 50) if common_factor(seed).halted.any())
+    first = int(np.argmax(common_factor(seed).halted))
+    begin = WORLD_START + (first // 1440) * DAY
+    _, values = simulated_bars(BTC, seed, begin, begin + 2 * DAY)
+    halted = common_factor(seed).halted[first // 1440 * 1440 :][: 2 * 1440]
+    assert halted.sum() > 15
+    assert (values[4, halted] == 0.0).all()
+    assert (values[1, halted] == values[2, halted]).all()
+    assert (values[4, ~halted] > 0.0).all()
+    made = load("BTC", start=begin, end=begin + 2 * DAY, timeframe="1m", seed=seed, warmup=0, source="simulated")
+    assert np.array_equal(made.kind == TRADED, ~halted)
+    assert any(note == f"{halted.sum()} bars saw no trade; nothing fills in them." for note in made.notes)
+
+
+def test_halts_are_as_rare_as_in_reality():
+    share = np.mean([common_factor(seed).halted.mean() for seed in range(1, 9)])
+    assert 1e-5 < share < 5e-4
+
+
+def test_what_else_was_loaded_changes_nothing():
+    one = minutes(BTC, 4, 3)
+    minutes(built_in_instrument("SOL"), 9, 1)
+    simulated_bars(BTC, 4, WORLD_START, WORLD_START + DAY, "crash")
+    assert np.array_equal(minutes(BTC, 4, 3), one)
 
 
 @pytest.mark.parametrize("distance", [0.001, 0.002, 0.004, 0.008])
