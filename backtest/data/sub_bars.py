@@ -44,7 +44,7 @@ class SubBars:
             if steps.size == 0 or steps.min() % MINUTE:
                 raise InputError(f"{origin.what} must hold bars of whole minutes, at least two of them")
             timeframe = Timeframe.parse(f"{steps.min() // MINUTE}m")
-        timeframe = Timeframe.parse(timeframe)
+        timeframe = Timeframe.finer(timeframe)
         time, values, _ = checked_bars(time, values, timeframe, origin)
         return cls.from_arrays(time, values, timeframe)
 

@@ -11,32 +11,49 @@ import pandas as pd
 
 from engine.errors import InputError
 
-MINUTE = 60_000
+SECOND = 1000
+MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 # Markets of this kind never close, and a year has 365 days, as the annualized metrics of the field have it.
 YEAR = 365 * DAY
 
-_UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
-_PATTERN = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_PATTERN = re.compile(r"([1-9][0-9]{0,3})([smhd])")
 
 
 @dataclass(frozen=True)
 class Timeframe:
-    """The length of a bar, `ms` milliseconds, from one minute to one day; it divides the day, so that UTC days begin with a bar."""
+    """The length of a bar, `ms` milliseconds, from one minute to one day; it divides the day, so that UTC days begin with a bar.
+
+    Finer bars beneath those of a market (`finer`) may be as short as one second.
+    """
 
     ms: int
 
     @classmethod
     def parse(cls, value: str | Timeframe) -> Timeframe:
         """`"15m"`, `"4h"`, `"1d"` as a timeframe. Raises InputError for anything else."""
+        frame = cls._of(value)
+        if frame is None or frame.ms < MINUTE:
+            raise InputError(f"timeframe = {value!r} is refused: it must be 1m to 1d and divide the day, such as 1m, 5m, 15m, 1h, 4h or 1d")
+        return frame
+
+    @classmethod
+    def finer(cls, value: str | Timeframe) -> Timeframe:
+        """As `parse`, for bars that only serve beneath others: `"1s"` and what else divides the day is allowed too."""
+        frame = cls._of(value)
+        if frame is None:
+            raise InputError(f"timeframe = {value!r} is refused: it must be 1s to 1d and divide the day, such as 1s, 1m, 5m or 1h")
+        return frame
+
+    @classmethod
+    def _of(cls, value: str | Timeframe) -> Timeframe | None:
         if isinstance(value, Timeframe):
             return value
         match = _PATTERN.fullmatch(value.strip()) if isinstance(value, str) else None
         length = int(match[1]) * _UNITS[match[2]] if match else 0
-        if not MINUTE <= length <= DAY or DAY % length:
-            raise InputError(f"timeframe = {value!r} is refused: it must be 1m to 1d and divide the day, such as 1m, 5m, 15m, 1h, 4h or 1d")
-        return cls(length)
+        return cls(length) if SECOND <= length <= DAY and DAY % length == 0 else None
 
     @property
     def bars_per_year(self) -> float:
@@ -44,7 +61,7 @@ class Timeframe:
         return YEAR / self.ms
 
     def __str__(self) -> str:
-        for unit in ("d", "h", "m"):
+        for unit in ("d", "h", "m", "s"):
             if self.ms % _UNITS[unit] == 0:
                 return f"{self.ms // _UNITS[unit]}{unit}"
         raise AssertionError(self.ms)

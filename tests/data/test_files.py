@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from backtest.align import align
+from backtest.data.built_in import built_in_tiers
 from backtest.data.instrument import Instrument
 from backtest.data.load import load
 from backtest.data.market import Market
@@ -46,7 +47,7 @@ def test_a_file_is_found_by_its_name_and_read(tmp_path, name):
     frame = bars(96)
     put(tmp_path, name, frame)
     made = fetch(tmp_path)
-    assert made.instrument == BTC
+    assert made.instrument == BTC.replace(tiers=built_in_tiers("BTCUSDT"))
     assert made.time.tolist() == frame["timestamp"].tolist()
     assert made.close.tolist() == frame["close"].tolist()
     assert made.source == f"files of binanceusdm ({name}): BTCUSDT 15m, 96 bars from 2024-01-01 00:00 to 2024-01-02 00:00 UTC"
@@ -290,7 +291,7 @@ def test_funding_files_are_history(tmp_path):
 
 def test_brackets_beside_the_bars_fill_the_tiers(tmp_path):
     put(tmp_path, "binanceusdm_ETHUSDT_15m.parquet", bars(96))
-    assert any("built-in BTC-style margin tiers" in note for note in load("ETH", data_dir=tmp_path, warmup=0).notes)
+    assert any("margin tiers (built-in table of 20" in note for note in load("ETH", data_dir=tmp_path, warmup=0).notes)
     rows = [{"notional_floor": 0, "notional_cap": 1e6, "maint_margin_rate": 0.01, "cum": 0, "max_leverage": 40}]
     (tmp_path / "binanceusdm_leverage_brackets.json").write_text(json.dumps({"brackets": {"ETH/USDT:USDT": rows}}))
     made = load("ETH", data_dir=tmp_path, warmup=0)
@@ -305,19 +306,19 @@ def test_brackets_beside_the_bars_fill_the_tiers(tmp_path):
 
 
 def test_a_coin_without_built_in_filters_needs_them_given(tmp_path):
-    put(tmp_path, "binanceusdm_ADAUSDT_15m.parquet", bars(96))
-    with pytest.raises(InputError, match="coin = 'ADA' is unknown"):
-        load("ADA", data_dir=tmp_path)
-    ada = Instrument("ADAUSDT", 0.0001, 1.0, 1.0, 5.0)
-    assert load("ADA", data_dir=tmp_path, warmup=0, instrument=ada).symbol == "ADAUSDT"
-    with pytest.raises(InputError, match="coin = 'BTC' is refused: the instrument given is ADAUSDT"):
-        load("BTC", data_dir=tmp_path, instrument=ada)
+    put(tmp_path, "binanceusdm_XMRUSDT_15m.parquet", bars(96))
+    with pytest.raises(InputError, match="coin = 'XMR' is unknown"):
+        load("XMR", data_dir=tmp_path)
+    monero = Instrument("XMRUSDT", 0.01, 0.001, 0.001, 5.0)
+    assert load("XMR", data_dir=tmp_path, warmup=0, instrument=monero).symbol == "XMRUSDT"
+    with pytest.raises(InputError, match="coin = 'BTC' is refused: the instrument given is XMRUSDT"):
+        load("BTC", data_dir=tmp_path, instrument=monero)
 
 
 def test_a_folder_never_falls_back(tmp_path):
     put(tmp_path, "binanceusdm_BTCUSDT_15m.parquet", bars(96))
-    put(tmp_path, "binanceusdm_ETHUSDT_1m.parquet", bars(96, step=60_000))
-    with pytest.raises(SourceError, match=r"has no binanceusdm_ETHUSDT_15m.parquet or .csv; it has ETHUSDT in 1m and 15m bars of BTCUSDT"):
+    put(tmp_path, "binanceusdm_ETHUSDT_1h.parquet", bars(96, step=3_600_000))
+    with pytest.raises(SourceError, match=r"has no binanceusdm_ETHUSDT_15m.parquet or .csv; it has ETHUSDT in 1h and 15m bars of BTCUSDT"):
         load("ETH", data_dir=tmp_path)
     with pytest.raises(SourceError, match=r"has no binance_spot_BTCUSDT_15m.parquet or .csv"):
         load("BTC", data_dir=tmp_path, exchange="binance_spot")
@@ -326,7 +327,7 @@ def test_a_folder_never_falls_back(tmp_path):
     with pytest.raises(SourceError, match="has no 5m bars of BTCUSDT on binanceusdm for sub_bars = 5m"):
         load("BTC", data_dir=tmp_path, warmup=0, sub_bars="5m")
     # Names are checked first, whatever the folder.
-    with pytest.raises(InputError, match="'ETC' is unknown, did you mean ETH"):
+    with pytest.raises(InputError, match=r"'ETC.*' is unknown .*did you mean ETH"):
         load("ETC", data_dir=tmp_path / "nowhere")
 
 
@@ -355,7 +356,7 @@ def test_finer_files_become_sub_bars_where_they_cover(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"source": "cloud"}, "source = 'cloud' is refused: it must be auto, files or simulated"),
+        ({"source": "cloud"}, "source = 'cloud' is refused: it must be auto, .*files or simulated"),
         ({"source": "files"}, "source = 'files' needs data_dir"),
         ({"start": "2024-02-01", "end": "2024-01-01"}, "start = 2024-02-01 00:00 is refused: it must be before end"),
         ({"warmup": -1}, "warmup = -1 is refused"),

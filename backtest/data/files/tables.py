@@ -1,87 +1,120 @@
-"""One CSV or Parquet file as a table, with the way to name its rows."""
+"""One file as a table, with the way to name its rows and the words for how it is written."""
 
 from __future__ import annotations
 
-import csv
+import io
+import json
 import warnings
 from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
 from backtest.data.columns import Origin
+from backtest.data.files.archives import MOST_TABLE_BYTES, check_sum, unpacked
+from backtest.data.files.dialects import BAR_DUMP, HEAD_BYTES, CsvForm, csv_form
 from engine.errors import InputError
 
-SUFFIXES = (".parquet", ".csv")
-# The columns of the exchange's own dumps of bars, which come with or without a header.
-_DUMP_COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
+# Numbers are read to the last digit, because files that overlap must agree exactly; from pandas 3.1 on they always are.
+_EXACT: dict[str, Any] = {} if tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1) else {"float_precision": "round_trip"}
 
 
-def read_table(path: Path) -> tuple[pd.DataFrame, Origin]:
-    """The rows of a file and how a sentence names them: by line for CSV (the header is line 1), by row for Parquet.
+class Table(NamedTuple):
+    """The rows of a file, how a sentence names them, and how the file is written, times apart: `zip, exchange dump with header`."""
 
-    A CSV file without a header must have the columns of an exchange dump: open time, open, high, low, close, volume,
-    and whatever follows. Raises InputError naming the file when it is empty or broken.
+    frame: pd.DataFrame
+    origin: Origin
+    form: str
+
+
+def read_table(path: Path, name: str | None = None, content: str = "bars") -> Table:
+    """The rows of a Parquet, CSV (also gzipped or zipped) or JSON file; `name` is what sentences call it.
+
+    Sentences count lines for CSV (the header is line 1) and rows from 0 otherwise. A CSV file without a header must have the
+    columns of an exchange dump of its `content`. JSON is a list of rows [time, open, high, low, close, volume] or of
+    objects. Raises InputError naming the file when it is empty, broken, or differs from its checksum file.
     """
+    name = path.name if name is None else name
     try:
         if path.stat().st_size == 0:
-            raise InputError(f"{path.name} is empty")
-        frame, origin = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+            raise InputError(f"{name} is empty")
     except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {_first_line(error)}") from None
-    if len(frame) == 0:
-        raise InputError(f"{path.name} has no rows")
-    return frame, origin
+        raise InputError(f"{name} cannot be read: {_first_line(error)}") from None
+    check_sum(path, name)
+    if path.suffix == ".parquet":
+        table = _read_parquet(path, name)
+    elif path.suffix == ".json":
+        table = _read_json(path, name)
+    else:
+        table = _read_csv(path, name, content)
+    if len(table.frame) == 0:
+        raise InputError(f"{name} has no rows")
+    return table
 
 
-def _read_parquet(path: Path) -> tuple[pd.DataFrame, Origin]:
+def _read_parquet(path: Path, name: str) -> Table:
     try:
-        return pd.read_parquet(path), Origin(path.name)
+        return Table(pd.read_parquet(path), Origin(name), "Parquet")
     except (pa.ArrowException, ValueError, OSError) as error:
-        raise InputError(f"{path.name} is not a readable Parquet file: {_first_line(error)}") from None
+        raise InputError(f"{name} is not a readable Parquet file: {_first_line(error)}") from None
 
 
-def _read_csv(path: Path) -> tuple[pd.DataFrame, Origin]:
+def _read_json(path: Path, name: str) -> Table:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next(csv.reader(file), [])
-    except (UnicodeDecodeError, csv.Error):
-        raise InputError(f"{path.name} is not a readable CSV file: it is not UTF-8 text") from None
-    headed = not _is_number(first[0]) if first else True
-    if not headed and len(first) < len(_DUMP_COLUMNS):
-        raise InputError(f"{path.name} has no header and {len(first)} columns: a dump must have {', '.join(_DUMP_COLUMNS)}")
-    names = None if headed else [*_DUMP_COLUMNS, *(f"extra_{number}" for number in range(len(first) - len(_DUMP_COLUMNS)))]
+        rows = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{name} is not a readable JSON file: {_first_line(error)}") from None
+    if not isinstance(rows, list):
+        raise InputError(f"{name} is refused: a JSON file of bars must be a list of rows [time, open, high, low, close, volume]")
+    if rows and all(isinstance(row, dict) for row in rows):
+        return Table(pd.DataFrame(rows), Origin(name), "JSON list of objects")
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) < 6:
+            raise InputError(f"row {number} of {name} is refused: it must be [time, open, high, low, close, volume]; it is {str(row)[:60]}")
+    return Table(pd.DataFrame([row[:6] for row in rows], columns=list(BAR_DUMP[:6])), Origin(name), "JSON list of rows")
+
+
+def _read_csv(path: Path, name: str, content: str) -> Table:
+    packed = {".zip": "zip, ", ".gz": "gzip, "}.get(path.suffix, "")
+    with unpacked(path, name, MOST_TABLE_BYTES) as stream:
+        if packed:
+            # Read whole, so that damage shows here and not as a broken row.
+            stream = io.BytesIO(stream.read())
+        head = stream.read(HEAD_BYTES)
+        form = csv_form(head, name, content)
+        stream.seek(0)
+        frame = _parsed(stream, name, form)
+    empty = frame.isna().all(axis=1).to_numpy()
+    rows = len(frame)
+    while rows and empty[rows - 1]:
+        rows -= 1
+    return Table(frame.iloc[:rows], Origin(name, "line", 2 if form.header else 1), packed + form.text)
+
+
+def _parsed(stream: BinaryIO, name: str, form: CsvForm) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             # Rows longer than the header would otherwise lose their end without a word.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # Blank lines are kept as empty rows, so that line numbers stay true.
-            frame = pd.read_csv(
-                path,
-                header=0 if headed else None,
-                names=names,
+            return pd.read_csv(
+                stream,
+                sep=form.separator,
+                header=0 if form.header else None,
+                names=None if form.header else list(form.names),
                 index_col=False,
                 encoding="utf-8-sig",
                 skip_blank_lines=False,
                 low_memory=False,
+                **_EXACT,
             )
     except pd.errors.ParserWarning:
-        raise InputError(f"{path.name} is not a readable CSV file: its rows have more values than its header has names") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not a readable CSV file: {_first_line(error)}") from None
-    empty = frame.isna().all(axis=1).to_numpy()
-    rows = len(frame)
-    while rows and empty[rows - 1]:
-        rows -= 1
-    return frame.iloc[:rows], Origin(path.name, "line", 2 if headed else 1)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        raise InputError(f"{name} is not a readable CSV file: its rows have more values than its header has names") from None
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{name} has no rows") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise InputError(f"{name} is not a readable CSV file: {_first_line(error)}") from None
 
 
 def _first_line(error: BaseException) -> str:
