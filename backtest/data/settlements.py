@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.columns import Origin, rate_columns
-from backtest.data.integrity import drop_duplicates
+from backtest.data.integrity import drop_duplicates, rate_violations
 from backtest.data.timeframe import HOUR, MINUTE, Timeframe
 from engine.errors import InputError
 from gridcore.funding import synthetic_funding
@@ -37,13 +37,7 @@ def funding_history(funding: Any, origin: Origin | None = None) -> tuple[np.ndar
         raise InputError(f"funding = {funding!r} is refused: it must be None (synthetic), 0 (none) or a DataFrame with time and rate")
     stamps, rates = rate_columns(funding, origin)
     time = (stamps + MINUTE // 2) // MINUTE * MINUTE
-    early = np.flatnonzero(np.diff(time) < 0)
-    if early.size:
-        raise InputError(f"{origin.row(early[0] + 1, time[early[0] + 1])}: the settlement times must rise")
-    wrong = np.flatnonzero(~(np.abs(rates) < 1.0))
-    if wrong.size:
-        row = int(wrong[0])
-        raise InputError(f"{origin.row(row, time[row])}: rate = {rates[row]:g} is refused: it must be a fraction, 0.0001 for 0.01 %")
+    rate_violations(time, rates, origin).refuse()
     time, table, _ = drop_duplicates(time, rates[np.newaxis, :], origin, ("rate",))
     return time, np.ascontiguousarray(table[0])
 
