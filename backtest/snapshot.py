@@ -6,13 +6,10 @@ Layout: 8 bytes of magic, the schema number and the header's length (uint32, lit
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
-import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from backtest.data.atomic import write_atomically
 from engine.errors import InputError
 
 MAGIC = b"GRIDSTEP"
@@ -84,28 +82,12 @@ def decode_arrays(header: Mapping[str, Any], payload: bytes, records: Mapping[st
     return arrays
 
 
-def write_atomically(path: Path, blob: bytes) -> None:
+def write_snapshot(path: Path, blob: bytes) -> None:
     """Write a file whole or not at all, and have it on the disk before returning. Raises InputError when it cannot be written."""
-    unfinished = None
     try:
-        descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(blob)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(unfinished).replace(path)
-        unfinished = None
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the name is on the disk too
-        finally:
-            os.close(folder)
+        write_atomically(path, blob)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        if unfinished is not None:
-            with contextlib.suppress(OSError):
-                Path(unfinished).unlink()
 
 
 def read_bytes(path: Path) -> bytes:

@@ -16,7 +16,7 @@ from backtest.bar_intake import BarIntake
 from backtest.data.instrument import Instrument
 from backtest.data.timeframe import Timeframe, parse_utc, utc_text
 from backtest.event_log import EventLog
-from backtest.snapshot import decode_arrays, decode_header, encode, read_bytes, write_atomically
+from backtest.snapshot import decode_arrays, decode_header, encode, read_bytes, write_snapshot
 from backtest.step_settings import StepSettings, settings_from
 from backtest.step_tables import events_frame, positions_frame, records_frame
 from engine import stepping
@@ -309,7 +309,7 @@ class Stepper:
     def save(self, path: str | Path) -> Path:
         """Write the snapshot to a file, whole or not at all, and on the disk when this returns."""
         target = Path(path)
-        write_atomically(target, self.snapshot())
+        write_snapshot(target, self.snapshot())
         return target
 
     @classmethod

@@ -10,11 +10,12 @@ from typing import Protocol
 import numpy as np
 
 from backtest.data.columns import BAR_FIELDS, PRICES
-from backtest.data.timeframe import Timeframe
+from backtest.data.timeframe import MINUTE, Timeframe
 from engine.errors import InputError
 
 FUNDING = "funding"
 MARK = "mark-"
+_SETTLEMENT_STEP = 15 * MINUTE
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -34,12 +35,12 @@ class SeriesName:
             if not isinstance(getattr(self, field), str) or not _SAFE.fullmatch(getattr(self, field)):
                 raise InputError(f"{field} = {getattr(self, field)!r} is refused: it must be letters, digits, dots, dashes or underscores")
         if self.content != FUNDING:
-            Timeframe.parse(self.content.removeprefix(MARK))
+            Timeframe.finer(self.content.removeprefix(MARK))
 
     @property
     def timeframe(self) -> Timeframe | None:
         """Length of a bar; None for settlements, which keep to no grid."""
-        return None if self.content == FUNDING else Timeframe.parse(self.content.removeprefix(MARK))
+        return None if self.content == FUNDING else Timeframe.finer(self.content.removeprefix(MARK))
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -50,6 +51,16 @@ class SeriesName:
 
     def __str__(self) -> str:
         return f"{self.exchange} {self.symbol} {self.content}"
+
+
+def known_end(timeframe: Timeframe | None, now: int) -> int:
+    """Up to where the rows of a series are final when the exchange's clock shows `now`, ms UTC.
+
+    A bar counts once it has closed. Settlements (timeframe None), which may be listed a little late, count up to the last
+    whole quarter of an hour.
+    """
+    step = _SETTLEMENT_STEP if timeframe is None else timeframe.ms
+    return now // step * step
 
 
 @dataclass(frozen=True, eq=False)
