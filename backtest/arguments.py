@@ -22,9 +22,13 @@ DIRECT = {
     "source": ("data", "source"),
     "exchange": ("data", "exchange"),
     "data_dir": ("data", "data_dir"),
+    "cache_dir": ("data", "cache_dir"),
+    "max_gap_pct": ("data", "max_gap_pct"),
+    "bars_from": ("data", "bars_from"),
     "sub_bars": ("data", "sub_bars"),
     "filters": ("data", "filters"),
     "seed": ("data", "seed"),
+    "scenario": ("data", "scenario"),
     "capital": ("account", "capital"),
     "leverage": ("account", "leverage"),
     "wallet": ("account", "wallet"),
@@ -48,14 +52,19 @@ def build_parser() -> Parser:
     market.add_argument("--start", metavar="DATE", help="first bar that may trade, UTC", **text)
     market.add_argument("--end", metavar="DATE", help="end, exclusive, UTC", **text)
     market.add_argument("--timeframe", metavar="TF", help="length of a bar, 1m to 1d (default: 15m)", **text)
-    market.add_argument("--source", metavar="NAME", help="auto, files or simulated (default: auto)", **text)
-    market.add_argument("--exchange", metavar="NAME", help="venue the data files are named after (default: binanceusdm)", **text)
-    market.add_argument("--data-dir", metavar="DIR", help="folder with market data files", **text)
+    market.add_argument("--source", metavar="NAME", help="auto, cache, exchange, files or simulated (default: auto)", **text)
+    market.add_argument("--exchange", metavar="NAME", help="exchange, by its name in ccxt (default: binanceusdm)", **text)
+    market.add_argument("--data-dir", metavar="DIR", help="folder with market data files, archives, or one file", **text)
+    market.add_argument("--cache-dir", metavar="DIR", help="folder of downloaded data (default: data/cache)", **text)
+    market.add_argument("--refresh", action="store_true", help="download the dates asked for again, in place of what is cached")
+    market.add_argument("--max-gap-pct", metavar="X", help="most missing bars allowed, percent (default: 1)", **text)
+    market.add_argument("--bars-from", metavar="TF", help="make the bars of finer ones, such as 1m", **text)
     market.add_argument("--sub-bars", metavar="TF", help="walk orders on finer bars, such as 1m", **text)
     market.add_argument(
-        "--filters", nargs="+", metavar="COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL", help="filters of coins that are not built in", **text
+        "--filters", nargs="+", metavar="COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL", help="filters of coins that cannot be looked up", **text
     )
     market.add_argument("--seed", metavar="N", help="seed of the simulated market", **text)
+    market.add_argument("--scenario", metavar="NAME", help="what happens in the simulated market (default: nothing)", **text)
     account = parser.add_argument_group("account")
     account.add_argument(
         "--capital", metavar="X", help="starting balance, each coin's own when wallets are separate (default: 10000)", **text
@@ -81,6 +90,7 @@ def build_parser() -> Parser:
     output.add_argument("--json", action="store_true", help="print summary.json in place of the table")
     output.add_argument("--quiet", action="store_true", help="print nothing but errors; files are written all the same")
     output.add_argument("--list-params", action="store_true", help="list every setting with default, range and meaning, and leave")
+    output.add_argument("--list-scenarios", action="store_true", help="list the scenarios of the simulated market, and leave")
     output.add_argument("--version", action="store_true", help="print the version and leave")
     return parser
 
@@ -117,6 +127,6 @@ def configuration(options: argparse.Namespace) -> Configuration:
         if "allow_short" not in type(settings.strategy).model_fields:
             raise InputError(f"--no-short is refused: {strategy_name(settings.strategy)} has no allow_short")
         settings = replace(settings, strategy=settings.strategy.replace(allow_short=False))
-    if settings.data.data_dir is not None and not Path(settings.data.data_dir).expanduser().is_dir():
-        raise InputError(f"--data-dir {settings.data.data_dir} is refused: it must be a folder")
+    if settings.data.data_dir is not None and not Path(settings.data.data_dir).expanduser().exists():
+        raise InputError(f"--data-dir {settings.data.data_dir} is refused: there is no such folder or file")
     return settings

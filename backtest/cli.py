@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backtest.arguments import configuration, parse
-from backtest.command_line import run_command
+from backtest.command_line import plain_console, run_command
 from backtest.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -43,20 +43,31 @@ def print_version() -> None:
         print("gridcore (not installed, running from source)")
 
 
-def run_configuration(settings: Configuration) -> Result:
+def print_scenarios(console: Console) -> None:
+    """The scenarios of the simulated market and what is in each."""
+    from backtest.data.simulated.scenarios import scenarios
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text("SIMULATED market: --scenario", style="bold"), title_justify="left")
+    for name in ("name", "what it contains", "edge"):
+        table.add_column(name, no_wrap=name == "name", overflow="fold")
+    for one in scenarios():
+        table.add_row(Text(one.name), Text(one.contains), Text(one.edge))
+    console.print(table)
+
+
+def run_configuration(settings: Configuration, refresh: bool = False, quiet: bool = True) -> Result:
     """Load the markets and run. Raises InputError or SourceError."""
     from backtest.data.instrument import instrument_from_filters
-    from backtest.data.load import load
-    from backtest.data.symbols import resolve_symbol
+    from backtest.data.load import load_markets
+    from backtest.data.progress import watcher
     from backtest.run import run
 
     data = settings.data
-    given = {instrument.symbol: instrument for instrument in map(instrument_from_filters, data.filters)}
-    markets = [
-        load(
-            coin,
-            start=data.start,
-            end=data.end,
+    with watcher(quiet) as watching:
+        markets = load_markets(
+            data.coins,
+            data.start,
+            data.end,
             timeframe=data.timeframe,
             source=data.source,
             exchange=data.exchange,
@@ -64,10 +75,14 @@ def run_configuration(settings: Configuration) -> Result:
             warmup=settings.strategy.warmup_bars(),
             sub_bars=data.sub_bars,
             seed=data.seed,
-            instrument=given.get(resolve_symbol(coin)),
+            max_gap_pct=data.max_gap_pct,
+            instruments=[instrument_from_filters(text) for text in data.filters],
+            scenario=data.scenario,
+            bars_from=data.bars_from,
+            cache_dir=data.cache_dir,
+            refresh=refresh,
+            watcher=watching,
         )
-        for coin in data.coins
-    ]
     result: Result = run(markets, settings.strategy, account=settings.account, execution=settings.execution)
     return result
 
@@ -78,10 +93,13 @@ def _run(argv: list[str]) -> None:
         print_version()
         return
     if options.list_params:
-        print_parameters(Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=180, color_system=None))
+        print_parameters(plain_console())
+        return
+    if options.list_scenarios:
+        print_scenarios(plain_console())
         return
     settings = configuration(options)
-    result = run_configuration(settings)
+    result = run_configuration(settings, refresh=options.refresh, quiet=options.quiet)
 
     # Imported after the run: a refusal should not wait for the writers of files.
     from backtest.output import write_run

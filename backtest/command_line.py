@@ -9,8 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from rich.console import Console
+
 from engine.errors import InputError, SourceError
 
+# Columns of a table that goes into a file or a pipe.
+_WIDTH_OF_FILES = 180
 EXIT_DONE, EXIT_BROKEN_DATA, EXIT_BAD_INPUT, EXIT_SOURCE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -43,6 +47,11 @@ class Parser(argparse.ArgumentParser):
             if command in argv:
                 names += parser.option_names(argv)
         return names
+
+
+def plain_console() -> Console:
+    """Stdout as wide as the terminal is, and wide enough for tables where there is none."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDTH_OF_FILES, color_system=None)
 
 
 def run_command(command: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:

@@ -37,12 +37,20 @@ class DataSettings(Parameters):
     start: str | None = parameter(None, "first bar that may trade, UTC date or time; default: the first there is", unit="UTC")
     end: str | None = parameter(None, "end, exclusive; default: the last there is", unit="UTC")
     timeframe: str = parameter("15m", "length of a bar, 1m to 1d")
-    source: str = parameter("auto", "where bars come from; auto: the folder of data_dir if one is given, else a simulated market")
-    exchange: str = parameter("binanceusdm", "venue, as data files are named after it")
-    data_dir: str | None = parameter(None, "folder with market data files")
+    source: str = parameter(
+        "auto",
+        "where bars come from: cache, exchange, files or simulated; auto: the files of data_dir if it is given, "
+        "else the first of cache, exchange and simulated that can serve",
+    )
+    exchange: str = parameter("binanceusdm", "exchange, by its name in ccxt; data files are named after it")
+    data_dir: str | None = parameter(None, "folder with market data files, or one file")
+    cache_dir: str | None = parameter(None, "folder of downloaded data; default: data/cache")
+    max_gap_pct: float = parameter(1.0, "most missing bars allowed", ge=0.0, le=100.0, unit="%")
+    bars_from: str | None = parameter(None, "timeframe of the finer bars to make the bars of; default: the coarsest that serves")
     sub_bars: str | None = parameter(None, "timeframe of finer bars that orders are walked on, such as 1m")
-    filters: tuple[str, ...] = parameter((), "filters of coins outside the built-in table, COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL each")
+    filters: tuple[str, ...] = parameter((), "filters of coins that cannot be looked up, COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL each")
     seed: int = parameter(1, "seed of the simulated market", ge=0, le=2**31 - 1)
+    scenario: str = parameter("default", "what happens in the simulated market; python main.py --list-scenarios names them")
 
     @field_validator("coins", mode="before")
     @classmethod

@@ -137,14 +137,20 @@ def recorded_configuration(result: Result, data: DataSettings | None) -> tuple[C
         start, end = (utc_text(result.time[0]), utc_text(result.time[-1] + result.timeframe.ms)) if result.time.size else (None, None)
         data = DataSettings(coins=result.symbols, timeframe=str(result.timeframe), start=start, end=end)
         return Configuration(result.strategy, result.account, result.execution, data), remarks
-    if data.source == "auto" and (result.simulated or data.data_dir is not None):
-        data = data.replace(source="simulated" if result.simulated else "files")
+    if data.source == "auto":
+        real = "cache" if data.data_dir is None else "files"
+        data = data.replace(source="simulated" if result.simulated else real)
+    if data.start is None and data.source in ("cache", "exchange") and result.time.size:
+        # Without a start these sources trade the last year, which goes on.
+        data = data.replace(start=utc_text(result.time[0]))
     if data.end is None and result.time.size and not result.simulated:
         # A folder may have grown when the run is made again.
         data = data.replace(end=utc_text(result.time[-1] + result.timeframe.ms))
-    if data.data_dir is not None and Path(data.data_dir).is_absolute():
-        remarks.append("The data folder was an absolute path and is left out: give it again with --data-dir.")
-        data = data.replace(data_dir=None)
+    for name, option in (("data_dir", "--data-dir"), ("cache_dir", "--cache-dir")):
+        folder = getattr(data, name)
+        if folder is not None and Path(folder).is_absolute():
+            remarks.append(f"{name} was an absolute path and is left out: give it again with {option}.")
+            data = data.replace(**{name: None})
     return Configuration(result.strategy, result.account, result.execution, data), remarks
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from backtest.data.instrument import Instrument
@@ -23,24 +23,38 @@ class Window:
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Request:
-    """One coin's bars as asked for, checked. Times are ms UTC; None: from the first, to the last bar there is.
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What is asked for of every coin, checked. Times are ms UTC; None: from the first, to the last bar there is.
 
     start: first bar that may trade. end: exclusive. warmup: bars wanted before `start`. sub_timeframe: of finer bars,
-    None: none. seed: of simulated markets. max_gap_pct: most missing bars allowed, percent.
+    None: none. base_timeframe: of the bars to make bars of, None: whichever serves. data_dir: folder or file of the user's.
+    cache_dir: None: the usual one. max_gap_pct: most missing bars allowed, percent. seed, scenario: of simulated markets.
     """
 
-    instrument: Instrument
     exchange: str
     timeframe: Timeframe
-    start: int | None
-    end: int | None
-    warmup: int
-    sub_timeframe: Timeframe | None
-    data_dir: Path | None
-    seed: int
-    max_gap_pct: float
+    start: int | None = None
+    end: int | None = None
+    warmup: int = 0
+    sub_timeframe: Timeframe | None = None
+    base_timeframe: Timeframe | None = None
+    data_dir: Path | None = None
+    cache_dir: Path | None = None
+    max_gap_pct: float = 1.0
+    seed: int = 1
+    scenario: str = "default"
+
+    def of(self, instrument: Instrument) -> Request:
+        """The request for one coin."""
+        return Request(instrument=instrument, **{one.name: getattr(self, one.name) for one in fields(Terms)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Terms):
+    """One coin's bars as asked for."""
+
+    instrument: Instrument
 
     def overlap(self, first: int, end: int) -> int:
         """How many bars of [first, end), ms UTC, lie within the dates asked for; not positive: none."""

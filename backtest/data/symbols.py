@@ -56,8 +56,8 @@ def unknown_coin(coin: str, known: Iterable[str], where: str) -> InputError:
     if near:
         hint = f"did you mean {' or '.join(near)}?"
     else:
-        hint = f"it has {', '.join(names)}" if len(names) <= 12 else f"it has {len(names)} others"
+        hint = f"it has {', '.join(names)}." if len(names) <= 12 else f"it has {len(names)} others."
     return InputError(
-        f"coin = {coin!r} is unknown to {where}, {hint}; for a coin that cannot be looked up give its filters: "
+        f"coin = {coin!r} is unknown to {where}, {hint} For a coin that cannot be looked up give its filters: "
         f"--filters {name}=TICK,STEP,MIN_QTY,MIN_NOTIONAL on the command line, instrument=Instrument(...) in Python"
     )

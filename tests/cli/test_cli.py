@@ -11,6 +11,8 @@ import pytest
 
 from backtest import cli
 from backtest.configuration import Configuration
+from backtest.data.instrument import Instrument
+from backtest.data.progress import Silent
 from backtest.result import Result
 from engine.errors import InputError, SourceError
 from tests.results.ledgers import make_result
@@ -23,7 +25,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Configuration]:
     """Runs are replaced by a made-up result; the list holds the configurations they were asked for."""
     seen: list[Configuration] = []
 
-    def run(settings: Configuration) -> Result:
+    def run(settings: Configuration, **_: bool) -> Result:
         seen.append(settings)
         symbols = tuple(f"{coin}USDT" for coin in settings.data.coins)
         return make_result(symbols, bars=60, strategy=settings.strategy, execution=settings.execution)
@@ -95,7 +97,7 @@ def test_a_saved_configuration_runs_again(calls: list[Configuration], tmp_path: 
         (["--fees", "free"], "--fees free is refused: it must be regular or market_maker"),
         (["--fills", "always"], "--fills always is refused: it must be touch or through"),
         (["--config", "nowhere.toml"], "configuration nowhere.toml cannot be read"),
-        (["--data-dir", "no/such/folder"], "--data-dir no/such/folder is refused: it must be a folder"),
+        (["--data-dir", "no/such/folder"], "--data-dir no/such/folder is refused: there is no such folder or file"),
         (["--path", "up"], "path = 'up' is refused"),
     ],
 )
@@ -115,7 +117,7 @@ def test_bad_input_is_one_sentence_and_code_2(
 def test_errors_of_a_run_have_their_exit_codes(
     error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(_: Configuration) -> Result:
+    def fail(_: Configuration, **__: bool) -> Result:
         raise error
 
     monkeypatch.setattr(cli, "run_configuration", fail)
@@ -124,16 +126,25 @@ def test_errors_of_a_run_have_their_exit_codes(
 
 
 def test_markets_are_loaded_as_asked_and_handed_to_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded: list[tuple[str, dict[str, Any]]] = []
+    loaded: dict[str, Any] = {}
+
+    def load_markets(coins: Any, start: Any, end: Any, **options: Any) -> list[str]:
+        loaded.update(coins=coins, start=start, end=end, **options)
+        return [coin.lower() for coin in coins]
+
     load, run = types.ModuleType("backtest.data.load"), types.ModuleType("backtest.run")
-    load.load = lambda coin, **options: loaded.append((coin, options)) or coin.lower()  # type: ignore[attr-defined]
+    load.load_markets = load_markets  # type: ignore[attr-defined]
     run.run = lambda markets, strategy, account, execution: (markets, strategy, account, execution)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "backtest.data.load", load)
     monkeypatch.setitem(sys.modules, "backtest.run", run)
-    settings = Configuration().set("coins=BTC,ETH").set("start=2024-01-01").set("seed=9")
-    assert cli.run_configuration(settings) == (["btc", "eth"], settings.strategy, settings.account, settings.execution)
-    assert [coin for coin, _ in loaded] == ["BTC", "ETH"]
-    assert loaded[0][1] == {
+    settings = Configuration()
+    for assignment in ("coins=BTC,ETH", "start=2024-01-01", "seed=9", "max_gap_pct=2.5", "cache_dir=elsewhere", "bars_from=1m"):
+        settings = settings.set(assignment)
+    settings = settings.set("filters=PEPE=0.1,1,1,5")
+    assert cli.run_configuration(settings, refresh=True) == (["btc", "eth"], settings.strategy, settings.account, settings.execution)
+    assert isinstance(loaded.pop("watcher"), Silent)
+    assert loaded == {
+        "coins": ("BTC", "ETH"),
         "start": "2024-01-01",
         "end": None,
         "timeframe": "15m",
@@ -143,8 +154,21 @@ def test_markets_are_loaded_as_asked_and_handed_to_the_run(monkeypatch: pytest.M
         "warmup": settings.strategy.warmup_bars(),
         "sub_bars": None,
         "seed": 9,
-        "instrument": None,
+        "max_gap_pct": 2.5,
+        "instruments": [Instrument("PEPEUSDT", 0.1, 1.0, 1.0, 5.0)],
+        "scenario": "default",
+        "bars_from": "1m",
+        "cache_dir": "elsewhere",
+        "refresh": True,
     }
+
+
+def test_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--list-scenarios"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("SIMULATED")
+    for name in ("default", "chop", "bull", "bear", "crash", "pump", "flash_crash", "calm"):
+        assert f" {name} " in f" {out.replace(chr(10), ' ')} "
 
 
 def test_list_params_shows_what_the_document_has(capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,6 +190,7 @@ def test_help_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     names = "coins start end timeframe capital leverage no-short strategy config set source exchange data-dir wallet margin sub-bars fills"
     names += " through-bps path fees seed output no-charts json quiet list-params version"
+    names += " cache-dir refresh max-gap-pct bars-from filters scenario list-scenarios"
     for name in names.split():
         assert f"--{name}" in out
 

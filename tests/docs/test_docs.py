@@ -12,6 +12,7 @@ import pytest
 
 from backtest.arguments import build_parser
 from backtest.configuration import Configuration
+from backtest.data.commands import build_parser as data_parser
 from backtest.parameter_reference import sections
 from engine.records import LABELS
 from tests.conftest import COMPILED
@@ -85,7 +86,8 @@ def test_files_named_in_the_text_exist(name: str) -> None:
 
 
 def test_options_exist() -> None:
-    known = {option for action in build_parser()._actions for option in action.option_strings}
+    known = {*build_parser().option_names([]), *data_parser().option_names(["fetch", "list", "check", "import", "export"])}
+    known |= {option for path in EXAMPLES for option in re.findall(r'add_argument\("(--[a-z-]+)"', path.read_text(encoding="utf-8"))}
     named = {(name, option) for name, text in TEXTS.items() for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)}
     assert len(named) > 10
     assert {(name, option) for name, option in named if option not in known} == set()
