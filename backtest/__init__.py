@@ -3,7 +3,7 @@
 from backtest.bar_input import Fill
 from backtest.checks import check_lookahead, check_warmup
 from backtest.data.instrument import Instrument
-from backtest.data.load import load
+from backtest.data.load import load, load_markets
 from backtest.data.market import Market
 from backtest.result import Result
 from backtest.run import run
@@ -32,6 +32,7 @@ __all__ = [
     "check_lookahead",
     "check_warmup",
     "load",
+    "load_markets",
     "run",
     "sweep",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.engine_speed import engine_rows
 from benchmarks.environment import describe
+from benchmarks.loading_speed import loading_rows
 from benchmarks.market import benchmark_market
 from benchmarks.starts import start_rows
 from benchmarks.stepper_speed import stepper_rows
@@ -28,6 +29,7 @@ def main() -> int:
     print(", ".join(f"{name} {value}" for name, value in machine.items()), file=sys.stderr)
     rows = engine_rows(market, rounds)
     rows += stepper_rows(market, 400 if options.quick else 3000)
+    rows += loading_rows(rounds)
     rows += start_rows()
     print_rows(rows, market)
     if options.json:

@@ -36,6 +36,14 @@ def print_rows(rows: list[dict[str, Any]], market: bt.Market) -> None:
         if row["group"] == "stepper":
             calls.add_row(row["name"], f"{row['microseconds']:.1f}")
     console.print(calls)
+    loading = Table(title="Market data, a whole series at once, made-up bars; ratios to pandas on the same files", title_justify="left")
+    for heading in ("", "bars", "ms", "CPU ms", "ratio", "CPU ratio"):
+        loading.add_column(heading, justify="right" if heading else "left")
+    for row in rows:
+        if row["group"] == "loading":
+            cells = (f"{row['milliseconds']:.1f}", f"{row['cpu_milliseconds']:.1f}")
+            loading.add_row(row["name"], f"{row['bars']:,}", *cells, f"{row['ratio_to_pandas']:.2f}", f"{row['cpu_ratio_to_pandas']:.2f}")
+    console.print(loading)
     starts = Table(title="Starts, seconds of a whole process", title_justify="left")
     starts.add_column("")
     starts.add_column("seconds", justify="right")
