@@ -28,7 +28,6 @@ PAGE_LIMIT = 300
 NEVER_PASSING = ("bad symbol", "no permission", "no service", "revised overlap")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, inf], ids=["once", "for ever"])
 @pytest.mark.parametrize("kind", sorted({*STATUS, *BODIES, *ROWS, *CONNECTION}))
 def test_nothing_is_lost(
