@@ -20,7 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backtest.configuration import Configuration, DataSettings, strategy_name
-from backtest.data.timeframe import utc_text
+from backtest.data.built_in import built_in_coins, built_in_instrument
+from backtest.data.symbols import base_coin, resolve_symbol
+from backtest.data.timeframe import parse_utc, utc_text
 from backtest.ledger import closes_on
 from backtest.output import write_whole
 from backtest.report import findings
@@ -140,18 +142,41 @@ def recorded_configuration(result: Result, data: DataSettings | None) -> tuple[C
     if data.source == "auto":
         real = "cache" if data.data_dir is None else "files"
         data = data.replace(source="simulated" if result.simulated else real)
-    if data.start is None and data.source in ("cache", "exchange") and result.time.size:
-        # Without a start these sources trade the last year, which goes on.
-        data = data.replace(start=utc_text(result.time[0]))
-    if data.end is None and result.time.size and not result.simulated:
-        # A folder may have grown when the run is made again.
-        data = data.replace(end=utc_text(result.time[-1] + result.timeframe.ms))
+    if not result.simulated and result.time.size:
+        data = data.replace(**_span_run(result, data), filters=_filters_run(result, data))
+        odd = [market.symbol for market in result.markets if market.instrument.contract_multiplier != 1.0]
+        if odd:
+            remarks.append(f"The contract multiplier of {', '.join(odd)} cannot be told here; run.json has it.")
     for name, option in (("data_dir", "--data-dir"), ("cache_dir", "--cache-dir")):
         folder = getattr(data, name)
         if folder is not None and Path(folder).is_absolute():
             remarks.append(f"{name} was an absolute path and is left out: give it again with {option}.")
             data = data.replace(**{name: None})
     return Configuration(result.strategy, result.account, result.execution, data), remarks
+
+
+def _span_run(result: Result, data: DataSettings) -> dict[str, str]:
+    """Start and end of the bars that were there: folder, cache and exchange may hold more when the run is made again."""
+    first, close = int(result.time[0]), int(result.time[-1]) + result.timeframe.ms
+    span = {}
+    if data.start is None or parse_utc(data.start, "start") < first:
+        span["start"] = utc_text(first)
+    if data.end is None or parse_utc(data.end, "end") > close:
+        span["end"] = utc_text(close)
+    return span
+
+
+def _filters_run(result: Result, data: DataSettings) -> tuple[str, ...]:
+    """The filters that were used and are not the built-in ones: those read from an exchange change."""
+    texts = []
+    for market in result.markets:
+        one = market.instrument
+        if base_coin(one.symbol) not in built_in_coins() or built_in_instrument(one.symbol).replace(tiers=one.tiers) != one:
+            numbers = (one.tick_size, one.step_size, one.min_qty, one.min_notional)
+            name = base_coin(one.symbol) if resolve_symbol(base_coin(one.symbol)) == one.symbol else None
+            if name is not None:
+                texts.append(f"{name}={','.join(np.format_float_positional(number, trim='-') for number in numbers)}")
+    return tuple(texts) or data.filters
 
 
 def _equity_table(result: Result) -> pa.Table:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from backtest.data.built_in import built_in_tiers, tiers_origin
 from backtest.data.instrument import Instrument
 from backtest.data.market import Market
 from backtest.data.request import Request
@@ -69,11 +68,3 @@ def assemble(request: Request, rows: Rows, instrument: Instrument, source: str, 
     if trade_from >= len(market):
         raise request.refuse_range(rows.text(timeframe))
     return replace(market, trade_from=trade_from, source=f"{source}: {market.span_text}", remarks=(*window.remarks, *remarks))
-
-
-def with_tiers(instrument: Instrument) -> tuple[Instrument, str]:
-    """The instrument with the built-in tiers of its coin when it has none of its own, and where its tiers come from."""
-    if instrument.tiers is not None:
-        return instrument, "as given"
-    tiers = built_in_tiers(instrument.symbol)
-    return (instrument, "seven BTC-style tiers") if tiers is None else (instrument.replace(tiers=tiers), tiers_origin())

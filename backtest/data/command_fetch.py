@@ -32,7 +32,7 @@ def fetch(options: argparse.Namespace) -> None:
             if first >= stop:
                 raise InputError(f"start = {utc_text(first)} is refused: it is {utc_text(now)} UTC on {options.exchange}")
             for symbol in symbols:
-                fetch_instrument(venue, cache, symbol, now, watching)
+                fetch_instrument(venue, cache, symbol, watching)
                 for content in _contents(timeframes, options):
                     series = SeriesName(options.exchange, symbol, content)
                     if not venue.offers(content):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from backtest.data.instrument import Instrument
@@ -45,16 +45,24 @@ class Terms:
     seed: int = 1
     scenario: str = "default"
 
-    def of(self, instrument: Instrument) -> Request:
-        """The request for one coin."""
-        return Request(instrument=instrument, **{one.name: getattr(self, one.name) for one in fields(Terms)})
+    @property
+    def first_wanted(self) -> int | None:
+        """Open of the first bar that is of any use, warm-up included, ms UTC."""
+        return None if self.start is None else self.start - self.warmup * self.timeframe.ms
+
+    @property
+    def last_wanted(self) -> int | None:
+        """Close of the last bar that opens before the end, ms UTC."""
+        return None if self.end is None else -(-self.end // self.timeframe.ms) * self.timeframe.ms
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(Terms):
-    """One coin's bars as asked for."""
+    """One coin's bars as asked for. `filters_origin` and `tiers_origin` say where those of the instrument come from."""
 
     instrument: Instrument
+    filters_origin: str = "as given"
+    tiers_origin: str = ""
 
     def overlap(self, first: int, end: int) -> int:
         """How many bars of [first, end), ms UTC, lie within the dates asked for; not positive: none."""

@@ -10,11 +10,12 @@ from typing import Protocol
 import numpy as np
 
 from backtest.data.columns import BAR_FIELDS, PRICES
-from backtest.data.timeframe import MINUTE, Timeframe
+from backtest.data.timeframe import MINUTE, SECOND, Timeframe
 from engine.errors import InputError
 
 FUNDING = "funding"
 MARK = "mark-"
+BAR_DELAY = 5 * SECOND
 _SETTLEMENT_STEP = 15 * MINUTE
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -56,11 +57,12 @@ class SeriesName:
 def known_end(timeframe: Timeframe | None, now: int) -> int:
     """Up to where the rows of a series are final when the exchange's clock shows `now`, ms UTC.
 
-    A bar counts once it has closed. Settlements (timeframe None), which may be listed a little late, count up to the last
-    whole quarter of an hour.
+    A bar counts some seconds after its close, when its last trades are in. Settlements (timeframe None), which may be listed
+    a little late, count up to the last whole quarter of an hour.
     """
-    step = _SETTLEMENT_STEP if timeframe is None else timeframe.ms
-    return now // step * step
+    if timeframe is None:
+        return now // _SETTLEMENT_STEP * _SETTLEMENT_STEP
+    return (now - BAR_DELAY) // timeframe.ms * timeframe.ms
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,8 @@ class Coin:
     def expected(self, timeframe: int, begin: int, stop: int, now: int, mark: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Times and float values of the finished bars of `timeframe` ms in [begin, stop), as a client must get them."""
         first = max(begin, self.listed)
-        end = min(stop, now // timeframe * timeframe, now if self.delisted is None else self.delisted)
+        # A bar counts five seconds after its close.
+        end = min(stop, (now - 5_000) // timeframe * timeframe, now if self.delisted is None else self.delisted)
         opens = np.arange(-(-first // timeframe) * timeframe, end, timeframe, dtype=np.int64)
         ticks, volume = self.bars(opens, timeframe // MINUTE, now, mark)
         prices = [[float(self.price_text(value)) for value in row] for row in ticks]

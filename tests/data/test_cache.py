@@ -60,7 +60,7 @@ def test_a_second_run_asks_nothing_and_a_third_only_for_the_new_bars(tmp_path) -
     again = update(cache, BARS, source, BEGIN, STOP)
     assert (again.pages, again.rows, again.asked, len(source.asked)) == (0, 0, (), 1)
     assert again.known_before == (at("2024-02-10 08:00") - BEGIN) // STEP
-    source.clock = at("2024-02-11 00:00")
+    source.clock = at("2024-02-11 00:00:05")
     third = update(cache, BARS, source, BEGIN, STOP)
     assert third.asked == ((at("2024-02-10 08:00"), at("2024-02-11")),)
     assert (third.rows, third.pages, third.compared) == (4, 1, 3)
@@ -382,3 +382,19 @@ def test_the_variable_moves_the_cache(tmp_path, monkeypatch) -> None:
     assert Cache().root == default_root() == tmp_path
     monkeypatch.delenv("GRIDCORE_DATA_DIR")
     assert Cache().root.as_posix() == "data/cache"
+
+
+def test_a_settlement_that_is_listed_late_is_taken_and_no_revision(tmp_path) -> None:
+    """Asked for when it was due, it was not there; the day after, it is."""
+    late = at("2024-02-10 08:00")
+    cache, source = Cache(tmp_path), MadeSource(clock=at("2024-02-10 08:20"), holes=(late,))
+    update(cache, FUNDING, source, BEGIN, STOP)
+    assert late not in cache.read(FUNDING)[0]
+    source.holes, source.clock = (), at("2024-02-10 20:20")
+    update(cache, FUNDING, source, BEGIN, STOP)
+    same(cache.read(FUNDING), made_rows(FUNDING, BEGIN, at("2024-02-10 20:15")))
+    # A rate that changes is a revision all the same.
+    source.edit = lambda page: Page(page.time, page.values * 2.0, page.known_until)
+    source.clock = at("2024-02-11 20:20")
+    with pytest.raises(SourceError, match="has revised its history"):
+        update(cache, FUNDING, source, BEGIN, STOP)

@@ -227,7 +227,7 @@ def test_a_wait_beyond_patience_is_an_error_that_says_how_long(server, kind):
     assert len(server.row_requests) == 1
 
 
-@pytest.mark.parametrize("kind", ["empty list", "web page", "truncated", "an object", "reset", "repeated rows", "throttled"])
+@pytest.mark.parametrize("kind", ["empty list", "web page", "truncated", "an object", "reset", "repeated rows", "throttled", "hole"])
 def test_faults_of_funding(server, venue, kind):
     series = SeriesName("binanceusdm", "SOLUSDT", FUNDING)
     server.set_up(NOW, 100)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.data.exchange.venue import open_venue
-from backtest.data.series import FUNDING, SeriesName
+from backtest.data.series import BAR_DELAY, FUNDING, SeriesName
 from engine.errors import InputError, SourceError
 from tests.data.fake_exchange import FakeExchange
 from tests.data.fake_market import DAY, HOUR, MINUTE, all_coins, day
@@ -145,7 +145,7 @@ def test_nothing_finished_yet_is_no_page(server, venues):
 
 def test_the_forming_bar_is_never_handed_out_and_the_finished_one_is_at_once(server, venues):
     for minute, last in ((14, "2024-02-29T23:45"), (15, "2024-03-01T00:00"), (16, "2024-03-01T00:00")):
-        server.set_up(day("2024-03-01") + minute * MINUTE)
+        server.set_up(day("2024-03-01") + minute * MINUTE + BAR_DELAY)
         got, _, known = fetched(venues["binanceusdm"], "BTCUSDT", "15m", day("2024-02-29"), day("2024-03-02"))
         assert int(got[-1]) == day(last)
         assert known == day(last) + QUARTER

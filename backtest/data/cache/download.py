@@ -111,7 +111,10 @@ class _Download:
         position = asked.begin
         for page in checked_pages(self.series, self.source, asked):
             self.report.pages += 1
-            self._compare(Span(position, page.known_until), page)
+            late = self._late(Span(position, page.known_until), page)
+            self._compare(Span(position, page.known_until), page, late)
+            for time in late:
+                self._put(Span(int(time), int(time) + 1), page.time, page.values)
             part = Span(max(position, span.begin), min(page.known_until, span.stop))
             if part.begin < part.stop:
                 self._put(part, page.time, page.values)
@@ -145,10 +148,18 @@ class _Download:
                 stop = min(beside.stop, stop + width)
         return Span(begin, stop)
 
-    def _compare(self, span: Span, page: Page) -> None:
-        """Refuse a page that tells another history than the one stored, where `span` is known already."""
+    def _late(self, span: Span, page: Page) -> np.ndarray:
+        """Times of settlements that are not stored though `span` was taken for known: the exchange listed them late."""
+        if self.series.timeframe is not None:
+            return page.time[:0]
+        stored = [self._month(name).time for name in months_between(*span)]
+        new = ~np.isin(page.time, np.concatenate(stored)) if stored else np.zeros(page.time.size, bool)
+        return page.time[new & covered(self._known(span), page.time)]
+
+    def _compare(self, span: Span, page: Page, late: np.ndarray) -> None:
+        """Refuse a page that tells another history than the one stored, where `span` is known already; `late` rows are new."""
         known = self._known(span)
-        here = covered(known, page.time)
+        here = covered(known, page.time) & ~np.isin(page.time, late)
         for name in months_between(*span) if known else ():
             month, bounds = self._month(name), month_bounds(name)
             time, values = rows.between(month.time, month.values, *span)

@@ -58,7 +58,11 @@ def list_series(root: Path | str | None = None) -> list[StoredSeries]:
 def stored_contents(cache: Cache, exchange: str, symbol: str) -> list[str]:
     """The contents ("15m", "funding", ...) of which the cache has a file of this symbol. Raises SourceError when it may not be read."""
     with told_in_one_sentence(cache.root, "read"):
-        return [series.content for series, _ in stored_series(cache.root) if (series.exchange, series.symbol) == (exchange, symbol)]
+        return [
+            series.content
+            for series, folder in stored_series(cache.root)
+            if (series.exchange, series.symbol) == (exchange, symbol) and stored_months(folder)
+        ]
 
 
 def _summed_up(cache: Cache, series: SeriesName, folder: Path) -> StoredSeries:

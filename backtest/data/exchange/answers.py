@@ -96,6 +96,8 @@ def passing_or_final(name: str, error: Exception, heard: Heard, timeout: float, 
         return PassingError(f"{name} cannot be reached ({_cause(error)})" if status is None else f"{name} failed ({_said(heard, secret)})")
     if isinstance(error, ccxt.BadResponse | ccxt.NullResponse):
         return PassingError(f"{name} answered something that cannot be read")
+    if _is_garbled(error):
+        return PassingError(f"{name} answered something that cannot be read ({_cause(error)})")
     if isinstance(error, ccxt.BaseError):
         return SourceError(f"{name} refuses ({_cause(error) if status is None else _said(heard, secret)})")
     return PassingError(f"{name} answered something that cannot be read ({type(error).__name__})")
@@ -131,5 +133,19 @@ def _cause(error: Exception) -> str:
         "IncompleteRead": "the connection was closed within the answer",
         "SSLCertVerificationError": "its certificate is not trusted",
         "SSLError": "the secure connection failed",
+        "TooManyRedirects": "it points to another address, which is not followed",
+        "InvalidHeader": "the credentials hold characters that cannot be sent",
+        "error": "its compression is broken",
+        "DecodeError": "its compression is broken",
     }
     return kinds.get(type(cause).__name__, type(cause).__name__)
+
+
+def _is_garbled(error: BaseException) -> bool:
+    """Whether an answer came and could not be unpacked."""
+    link: BaseException | None = error
+    while link is not None:
+        if type(link).__name__ in ("ContentDecodingError", "DecodeError"):
+            return True
+        link = link.__cause__ or link.__context__
+    return False

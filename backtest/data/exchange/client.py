@@ -53,6 +53,8 @@ class Client:
         self._sleep, self._on_wait = sleep, on_wait
         kind = _listening(exchange_class(name), self.heard, sleep)
         self.exchange = kind({"enableRateLimit": True})
+        # What is meant for this address, a signature above all, goes to no other.
+        self.exchange.session.max_redirects = 0
         self.timeout = timeout
         self._quieten()
         if address is not None:

@@ -15,7 +15,10 @@ from engine.errors import InputError, SourceError
 
 _QUOTE = "USDT"
 # Exchanges that answer the question for margin tiers without a signature.
-_PUBLIC_TIERS = frozenset({"bitget", "bybit", "gate", "kucoinfutures", "mexc", "okx"})
+# Exchanges whose tiers are known to be in quote currency: ccxt hands over OKX's, for one, in contracts under the same names.
+_NOTIONAL_TIERS = frozenset({"binance", "binanceusdm", "bybit"})
+# Of these, the ones that show them without a signature.
+_PUBLIC_TIERS = frozenset({"bybit"})
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._-]*")
 
 
@@ -83,6 +86,8 @@ def with_tiers(client: Client, listed: ListedInstrument, symbol: str) -> ListedI
         method = partial(_tiers_among_all, exchange, symbol)
     else:
         return _without(listed, f"{name} does not offer them")
+    if name not in _NOTIONAL_TIERS:
+        return _without(listed, f"it is not known in which unit {name} states them")
     with client.credentials() as given:
         if not given and name not in _PUBLIC_TIERS:
             return _without(listed, f"{name} shows them only with credentials, and {API_KEY} and {API_SECRET} are not set")

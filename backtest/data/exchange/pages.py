@@ -37,7 +37,7 @@ class Spacing:
     """How the rows of a series follow each other, ms.
 
     step: the grid of their times. slot: the least distance of two rows, by which the reach of an answer is judged.
-    longest: the distance that leaves nothing out.
+    longest: the greatest distance that can leave nothing out.
     """
 
     step: int
@@ -147,10 +147,16 @@ class Walk:
     def _hole(self, cursor: int, known: _Known) -> tuple[int, int] | None:
         """The first stretch [begin, stop) from `cursor` on in which rows seem to be missing."""
         points = np.concatenate([[cursor - self._space.step], known.rows.time, [known.until]])
-        wide = np.flatnonzero(np.diff(points) > self._space.longest)
+        wide = np.flatnonzero(np.diff(points) > self._usual(known.rows.time))
         if not wide.size:
             return None
         return int(points[wide[0]]) + self._space.step, int(points[wide[0] + 1])
+
+    def _usual(self, time: np.ndarray) -> int:
+        """The distance of rows that leaves nothing out: the least that is met, since settlements come every 1 to 8 hours."""
+        distances = np.diff(np.concatenate([self._handed_out.time[-1:], time]))
+        distances = distances[distances > 0]
+        return min(self._space.longest, int(distances.min())) if distances.size else self._space.longest
 
     def _anchor(self, begin: int, known: _Known) -> int | None:
         """The time of the row right before `begin`, if one is known: an answer from there on that leaves it out is no proof."""

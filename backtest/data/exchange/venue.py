@@ -15,7 +15,7 @@ from backtest.data.exchange.quirks import OPEN_ENDED, rows_to_ask_for
 from backtest.data.exchange.retry import ONE_ATTEMPT, PassingError, Patience
 from backtest.data.exchange.rows import Rows, bar_rows, funding_rows, plausible_time
 from backtest.data.series import FUNDING, MARK, Page, SeriesName, known_end
-from backtest.data.timeframe import MINUTE, utc_text
+from backtest.data.timeframe import MINUTE, Timeframe, utc_text
 from engine.errors import InputError, SourceError
 
 DEFAULT_EXCHANGE = "binanceusdm"
@@ -103,6 +103,10 @@ class Venue:
         if content == FUNDING:
             return has.get("fetchFundingRateHistory") is True
         return has.get("fetchMarkOHLCV" if content.startswith(MARK) else "fetchOHLCV") is True
+
+    def timeframes(self) -> list[str]:
+        """The lengths of bars that it offers and that divide the day, such as 15m; none when it does not say."""
+        return [name for name in self._client.exchange.timeframes or {} if _is_timeframe(name)]
 
     def instrument(self, symbol: str) -> ListedInstrument:
         """The filters of a symbol such as BTCUSDT, and its margin tiers where they can be read.
@@ -196,3 +200,11 @@ class Venue:
             hint = f": did you mean {' or '.join(near)}?" if near else ""
             raise InputError(f"symbol = {symbol!r} is no USDT perpetual that {self.name} trades now{hint}")
         return known[symbol]
+
+
+def _is_timeframe(name: str) -> bool:
+    try:
+        Timeframe.finer(name)
+    except InputError:
+        return False
+    return True

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backtest.data.assemble import Rows, assemble, with_tiers
+from backtest.data.assemble import Rows, assemble
 from backtest.data.columns import Origin
 from backtest.data.files.catalogue import TIERS, DataFile, catalogue
 from backtest.data.files.reading import FileRows, Reader, brief, dialect_remarks
 from backtest.data.files.stretches import Stretch, Wish, contents, serving
 from backtest.data.instrument import Instrument
+from backtest.data.known import GIVEN, Known
 from backtest.data.market import Market
 from backtest.data.request import Request, Window
 from backtest.data.series import FUNDING
@@ -146,15 +147,16 @@ def _together(stretches: Sequence[Stretch]) -> tuple[np.ndarray, np.ndarray, tup
 
 def _instrument(request: Request, shelf: _Shelf) -> tuple[Instrument, list[str]]:
     """The instrument with the folder's tiers, else the built-in ones, when it was given none; and what is assumed of them."""
-    found = folder_tiers(shelf.all_files, request.exchange, request.instrument.symbol) if request.instrument.tiers is None else None
-    if found is None:
-        instrument, origin = with_tiers(request.instrument)
-    else:
-        instrument, origin = request.instrument.replace(tiers=found[0]), found[1]
-    remarks = [f"Assumed: today's tick size, step size, least order sizes and margin tiers ({origin}) held at the time of all bars."]
+    given = request.tiers_origin == GIVEN
+    found = None if given else folder_tiers(shelf.all_files, request.exchange, request.instrument.symbol)
+    known = Known.of(request)
+    if found is not None:
+        known = replace(known, instrument=known.instrument.replace(tiers=found[0]), tiers_origin=found[1])
+    known = known.with_tiers()
+    remarks = [known.remark]
     if "spot" in request.exchange:
         remarks.append(f"The bars are of {request.exchange}: funding and margin of a perpetual are assumed on spot prices.")
-    return instrument, remarks
+    return known.instrument, remarks
 
 
 def _stretch_remarks(chosen: Stretch, offered: Sequence[Stretch], request: Request) -> list[str]:
