@@ -111,12 +111,13 @@ def test_the_configuration_runs_again_without_the_folder_only_when_it_is_given(t
     absolute = make_result(simulated=False).save(tmp_path / "a", data=DataSettings(data_dir=str(tmp_path), start="2024-01-01"))
     again = Configuration.read(absolute / "config.toml")
     # With source auto and no folder it would silently be a simulated run.
-    assert (again.data.source, again.data.data_dir, again.data.start) == ("files", None, "2024-01-01")
+    first = "2024-01-01 02:30"  # the bars begin after the start that was asked for
+    assert (again.data.source, again.data.data_dir, again.data.start) == ("files", None, first)
     relative = make_result(simulated=False).save(tmp_path / "b", data=DataSettings(data_dir="bars"))
     again = Configuration.read(relative / "config.toml")
-    # The end is written down: the folder may have grown when the run is made again.
+    # Both ends are written down: the folder may have grown when the run is made again.
     assert again.data.end is not None
-    assert again.data == DataSettings(data_dir="bars", source="files", end=again.data.end)
+    assert again.data == DataSettings(data_dir="bars", source="files", start=first, end=again.data.end)
     made_up = make_result().save(tmp_path / "c", data=DataSettings())
     assert Configuration.read(made_up / "config.toml").data == DataSettings(source="simulated")
 
