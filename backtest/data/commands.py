@@ -20,11 +20,14 @@ def build_parser() -> Parser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _fetch(commands.add_parser("fetch", help="download what is missing into the cache", allow_abbrev=False))
-    _list(commands.add_parser("list", help="what the cache holds", allow_abbrev=False))
-    _check(commands.add_parser("check", help="can these bars be trusted: gaps, broken rows, odd bars, finer bars", allow_abbrev=False))
-    _import(commands.add_parser("import", help="put files and archives into the cache", allow_abbrev=False))
-    _export(commands.add_parser("export", help="write a series of the cache as CSV or Parquet", allow_abbrev=False))
+    for name, options, what in (
+        ("fetch", _fetch, "download what is missing into the cache: bars, mark prices, funding, filters"),
+        ("list", _list, "show what the cache holds"),
+        ("check", _check, "tell whether bars can be trusted: gaps, broken rows, odd bars, finer bars against longer ones"),
+        ("import", _import, "put files and archives into the cache"),
+        ("export", _export, "write a series of the cache as CSV or Parquet"),
+    ):
+        options(commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False))
     return parser
 
 
@@ -34,15 +37,15 @@ def _place(parser: argparse.ArgumentParser, exchange: bool = True) -> None:
     parser.add_argument("--cache-dir", metavar="DIR", type=Path, default=None, help=f"folder of the cache (default: {default_root()})")
 
 
-def _dates(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--start", metavar="DATE", help="first time, UTC")
-    parser.add_argument("--end", metavar="DATE", help="end, exclusive, UTC")
+def _dates(parser: argparse.ArgumentParser, default_start: str) -> None:
+    parser.add_argument("--start", metavar="DATE", help=f"first time, UTC (default: {default_start})")
+    parser.add_argument("--end", metavar="DATE", help="end, exclusive, UTC (default: the last there is)")
 
 
 def _fetch(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=command_fetch.fetch)
     parser.add_argument("coins", nargs="+", metavar="COIN", help="coins or symbols, such as BTC ETH")
-    _dates(parser)
+    _dates(parser, "a year before the end")
     parser.add_argument("--timeframe", nargs="+", metavar="TF", default=["15m"], help="lengths of bars, such as 15m 1m (default: 15m)")
     _place(parser)
     parser.add_argument("--exchange-url", metavar="URL", help="another address of the exchange's interface, such as a test server's")
@@ -80,7 +83,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=command_cache.export)
     parser.add_argument("coin", metavar="COIN", help="coin or symbol")
     parser.add_argument("--content", metavar="WHAT", default="15m", help="15m, mark-15m, funding and so on (default: 15m)")
-    _dates(parser)
+    _dates(parser, "the first there is")
     _place(parser)
     parser.add_argument("--output", metavar="FILE", type=Path, required=True, help="a .csv or .parquet file, or a folder to put one in")
     parser.add_argument("--force", action="store_true", help="replace the file when it is there")

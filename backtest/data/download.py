@@ -16,7 +16,7 @@ from backtest.data.known import Known
 from backtest.data.progress import Watcher
 from backtest.data.request import Terms
 from backtest.data.series import FUNDING, MARK, SeriesName, known_end
-from backtest.data.symbols import base_coin, unknown_coin
+from backtest.data.symbols import base_coin, unlisted_coin
 from backtest.data.timeframe import DAY, HOUR, Timeframe, utc_text
 from engine.errors import InputError, SourceError
 
@@ -36,7 +36,7 @@ def open_exchange(name: str, symbols: Sequence[str], watcher: Watcher, probe: bo
         listed = venue.symbols()
         for symbol in symbols:
             if symbol not in listed:
-                raise unknown_coin(base_coin(symbol), [base_coin(one) for one in listed], name)
+                raise unlisted_coin(base_coin(symbol), [base_coin(one) for one in listed], name)
     except BaseException:
         venue.close()
         raise

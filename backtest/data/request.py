@@ -98,7 +98,8 @@ class Request(Terms):
         if trade_time >= stop:
             raise InputError(
                 f"{self.instrument.symbol} has {-((begin - stop) // step)} {self.timeframe} bars up to {utc_text(stop)} UTC, "
-                f"and warmup = {self.warmup} of them may not trade: none is left to trade"
+                f"and warmup = {self.warmup} of them may not trade: none is left to trade; "
+                "longer data, finer bars or shorter periods of the strategy leave some"
             )
         return Window(begin, stop, trade_time, tuple(remarks))
 

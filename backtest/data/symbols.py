@@ -48,16 +48,23 @@ def nearest_coins(coin: str, known: Iterable[str]) -> list[str]:
     return found[:_SUGGESTIONS]
 
 
+def unlisted_coin(coin: str, known: Iterable[str], exchange: str) -> InputError:
+    """The error for a coin that an exchange does not trade, with the nearest it does."""
+    return InputError(f"coin = {coin!r} is unknown to {exchange}, {_hint(coin, known)}")
+
+
 def unknown_coin(coin: str, known: Iterable[str], where: str) -> InputError:
-    """The error for a coin that `where` ("binanceusdm", "the built-in table") does not have, with the nearest it has."""
+    """The error for a coin that `where` ("the built-in table") does not have, with the nearest it has, and the way out."""
     name = base_coin(resolve_symbol(coin))
-    names = list(known)
-    near = nearest_coins(name, names)
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    else:
-        hint = f"it has {', '.join(names)}." if len(names) <= 12 else f"it has {len(names)} others."
     return InputError(
-        f"coin = {coin!r} is unknown to {where}, {hint} For a coin that cannot be looked up give its filters: "
+        f"coin = {coin!r} is unknown to {where}, {_hint(coin, known)} A coin that cannot be looked up needs its filters: "
         f"--filters {name}=TICK,STEP,MIN_QTY,MIN_NOTIONAL on the command line, instrument=Instrument(...) in Python"
     )
+
+
+def _hint(coin: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = nearest_coins(base_coin(resolve_symbol(coin)), names)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"it has {', '.join(names)}." if len(names) <= 12 else f"it has {len(names)} others."

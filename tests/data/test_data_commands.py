@@ -19,6 +19,7 @@ from backtest.data.exchange.venue import open_venue
 from backtest.data.progress import Lines, watcher
 from backtest.data.series import SeriesName
 from tests.data.fake_exchange import FakeExchange
+from tests.data.fake_faults import Fault
 from tests.data.fake_market import all_coins, day
 
 NOW = day("2024-03-01T12:07")
@@ -226,3 +227,20 @@ def test_a_terminal_gets_bars() -> None:
         tell(1000, 1000)
     assert "1,000 of 1,000 rows" in stream.getvalue()
     assert "the exchange asks to wait" in stream.getvalue()
+
+
+def test_mark_prices_that_are_refused_leave_the_rest(exchange: FakeExchange, capsys: pytest.CaptureFixture[str]) -> None:
+    exchange.faults = [Fault("no service", when=lambda request: request.path.endswith("markPriceKlines"), times=1e9)]
+    assert fetch("--quiet") == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: binanceusdm BTCUSDT mark-15m was not fetched: binanceusdm does not serve the country")
+    assert Cache().read(BARS)[0].size == 336
+    assert Cache().read(SeriesName("binanceusdm", "BTCUSDT", "funding"))[0].size > 0
+
+
+def test_a_coin_that_is_not_listed_gets_no_advice_that_cannot_help(exchange: FakeExchange, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", "BCT"]) == 2
+    err = capsys.readouterr().err
+    assert "did you mean BTC" in err
+    assert "--filters" not in err

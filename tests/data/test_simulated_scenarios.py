@@ -17,7 +17,7 @@ from backtest.data.timeframe import DAY, HOUR, MINUTE, utc_text
 from engine.errors import InputError
 from tests.backtest.frames import BTC
 
-NAMES = ["default", "chop", "bull", "bear", "crash", "pump", "flash_crash", "calm"]
+NAMES = ["default", "chop", "bull", "bear", "crash", "pump", "flash_crash", "gap", "calm"]
 YEAR = 365 * 1440
 
 
@@ -54,7 +54,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(wrong, hint):
     with pytest.raises(InputError, match=hint) as refused:
         scenario_of(wrong)
     assert f"scenario = {wrong!r} is refused" in str(refused.value)
-    assert "default, chop, bull, bear, crash, pump, flash_crash, calm" in str(refused.value)
+    assert "default, chop, bull, bear, crash, pump, flash_crash, gap, calm" in str(refused.value)
 
 
 def test_events_stand_at_stated_dates():
@@ -164,3 +164,44 @@ def test_coins_crash_together():
 def test_a_scenario_is_data_and_can_be_changed():
     mild = replace(scenario_of("bear"), year_ratio=0.9)
     assert np.exp(mild.lay_over(np.zeros(MINUTES)))[YEAR - 1] == pytest.approx(0.9)
+
+
+def test_a_gap_is_a_halt_and_a_jump_that_no_order_trades_in():
+    event = WORLD_START + MINUTE * event_minutes()[2]
+    time, values = simulated_bars(BTC, 1, event - HOUR, event + 2 * HOUR, "gap")
+    opens, highs, lows, closes, volumes = values
+    still = (time >= event) & (time < event + HOUR)
+    assert (volumes[still] == 0.0).all()
+    assert (volumes[~still] > 0.0).all()
+    assert np.ptp(values[:4, still]) == 0.0
+    # The price before, and 18 % lower at the first trade after.
+    after = int(np.flatnonzero(time == event + HOUR)[0])
+    assert opens[after] / closes[after - 1] == pytest.approx(0.82, abs=1e-4)
+    others = np.delete(np.arange(1, time.size), after - 1)
+    assert np.array_equal(opens[others], closes[others - 1])
+    assert (lows <= np.minimum(opens, closes)).all()
+    assert (highs >= np.maximum(opens, closes)).all()
+    # Bars of any length up to an hour show the hole between them, so a stop fills behind it.
+    market = load("BTC", start="2024-02-15", end="2024-02-16", warmup=0, source="simulated", scenario="gap", timeframe="1h")
+    assert market.open[13] / market.close[12] == pytest.approx(0.82, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        (
+            "2024-01-01",
+            "2024-02-01",
+            "SIMULATED: no event of scenario crash begins between 2024-01-01 00:00 and 2024-02-01 00:00 UTC; they begin",
+        ),
+        ("2024-02-01", "2024-06-01", "SIMULATED: events of scenario crash begin at 2024-02-15 12:00, 2024-05-15 12:00 UTC."),
+    ],
+)
+def test_the_notes_say_which_events_the_dates_hold(start, end, words):
+    notes = load("BTC", start=start, end=end, warmup=0, source="simulated", scenario="crash", timeframe="1h").notes
+    assert any(note.startswith(words) for note in notes)
+
+
+def test_scenarios_without_events_speak_of_none():
+    market = load("BTC", start="2024-01-01", end="2024-02-01", scenario="bear", timeframe="1d", warmup=0)
+    assert not any("event" in note for note in market.notes)

@@ -164,7 +164,8 @@ def wanted_address(address: str | None) -> str | None:
         except (ValueError, AttributeError, TypeError):
             host = None
         if host is None or parts.scheme not in ("http", "https"):
-            raise InputError(f"address = {chosen!r} is refused: it must begin with http:// or https://, such as http://127.0.0.1:8899")
+            named = "address" if address is not None else ADDRESS
+            raise InputError(f"{named} = {chosen!r} is refused: it must begin with http:// or https://, such as http://127.0.0.1:8899")
     if os.environ.get(OFFLINE_SWITCH, "") not in ("", "0") and host not in _LOOPBACK:
         raise SourceError(OFFLINE)
     return None if chosen is None else chosen.rstrip("/")

@@ -17,7 +17,7 @@ Source of the bridge's extremes: Borodin and Salminen, "Handbook of Brownian Mot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -39,7 +39,8 @@ class CoinPath:
     """A coin's path through the whole world.
 
     log_price: log of price over the price at the start, (minutes + 1,). sigma: volatility of each minute's log price,
-    (minutes,), 0 while the venue stands still. halted: bool (minutes,).
+    (minutes,), 0 while the venue stands still. halted: bool (minutes,). reopened, jumps: minutes at whose opening the price
+    jumps, and by how much in log price; none but in scenarios that say so.
     """
 
     instrument: Instrument
@@ -47,6 +48,8 @@ class CoinPath:
     log_price: np.ndarray
     sigma: np.ndarray
     halted: np.ndarray
+    reopened: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    jumps: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def price(self, rows: slice) -> np.ndarray:
         """Prices, quote currency, before they are rounded to ticks, of those rows of `log_price`."""
@@ -63,16 +66,19 @@ def coin_path(instrument: Instrument, seed: int, scenario: Scenario) -> CoinPath
     moves += volatility.common * common.moves
     sigma = np.hypot(volatility.common, volatility.own)
     moves -= 0.5 * sigma**2
+    halted = common.halted.copy()
+    reopened, jumps = scenario.halt(moves, sigma, halted)
     path = np.zeros(MINUTES + 1)
     path[1:] = scenario.lay_over(moves)
-    return CoinPath(instrument, seed, path, sigma, common.halted)
+    return CoinPath(instrument, seed, path, sigma, halted, reopened, jumps)
 
 
 def minute_bars(path: CoinPath, begin: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
     """One-minute bars that open in [begin, stop), whole minutes ms UTC inside the world.
 
     Returns times (int64 ms, (minutes,)) and open, high, low, close, volume (float64, (5, minutes)); prices are whole
-    ticks, an open is the close before, volumes are whole steps, and 0 only while the venue stands still.
+    ticks, an open is the close before unless the scenario has the price jump there, volumes are whole steps, and 0 only while
+    the venue stands still.
     """
     first, last = (begin - WORLD_START) // MINUTE, (stop - WORLD_START) // MINUTE
     instrument = path.instrument
@@ -81,6 +87,12 @@ def minute_bars(path: CoinPath, begin: int, stop: int) -> tuple[np.ndarray, np.n
     values = np.empty((5, last - first))
     values[0], values[3] = ends[:-1], ends[1:]
     scale = coin_of(instrument).price
+    inside = (path.reopened >= first) & (path.reopened < last)
+    if inside.any():
+        rows = path.reopened[inside] - first
+        start = start.copy()
+        start[rows] += path.jumps[inside]
+        values[0, rows] = _ticks(scale * np.exp(start[rows]), instrument)
     for row, sign, name in ((1, 1.0, "high"), (2, -1.0, "low")):
         spread = 2.0 * sigma**2 * _exponential(path, name, first, last)
         extreme = 0.5 * (start + end + sign * np.sqrt((end - start) ** 2 + spread))

@@ -36,7 +36,8 @@ class Scenario:
     contains, edge: one sentence each, for the market's `source`. year_ratio: expected price after a year over today's.
     volatility: factor on all moves. legs: the event, from its date on. stress: further factor on moves during the first
     `stress_hours` of an event, halved in its log every `calming_days` afterwards. pull_days: half-life of the way back to
-    the level, None: no level. bursts: whether single minutes may burst.
+    the level, None: no level. bursts: whether single minutes may burst. halt_hours, reopening: an event begins with the venue
+    standing still for so long, and it opens again at once at so much of the price before: a hole that no order trades in.
     """
 
     name: str
@@ -50,11 +51,42 @@ class Scenario:
     calming_days: float = 3.0
     pull_days: float | None = None
     bursts: bool = True
+    halt_hours: float = 0.0
+    reopening: float = 1.0
 
     @property
     def has_edge(self) -> bool:
         """Whether the expected price is anything but today's."""
-        return self.year_ratio != 1.0 or bool(self.legs) or self.pull_days is not None
+        return self.year_ratio != 1.0 or self.has_events or self.pull_days is not None
+
+    @property
+    def has_events(self) -> bool:
+        """Whether something begins at the dates of events."""
+        return bool(self.legs) or self.reopening != 1.0
+
+    def events_between(self, begin: int, stop: int) -> list[int]:
+        """When events begin in [begin, stop), ms UTC; none without events."""
+        times = [WORLD_START + MINUTE * minute for minute in event_minutes()] if self.has_events else []
+        return [time for time in times if begin <= time < stop]
+
+    def halt(self, moves: np.ndarray, sigma: np.ndarray, halted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Let the venue stand still at events: no moves and no volatility then, in place.
+
+        Returns the minutes at whose opening the price jumps and the jumps, in log price, which are in `moves` as well.
+        """
+        length = round(60 * self.halt_hours)
+        if length == 0:
+            return np.zeros(0, np.int64), np.zeros(0)
+        starts = np.array(event_minutes())
+        for start in starts:
+            still = slice(start, start + length)
+            moves[still], sigma[still], halted[still] = 0.0, 0.0, True
+        reopened = starts + length
+        # The minute after the halt trades, whatever it would have done by itself.
+        halted[reopened] = False
+        jumps = np.full(reopened.size, np.log(self.reopening))
+        moves[reopened] += jumps
+        return reopened, jumps
 
     def scale_volatility(self, sigma: np.ndarray) -> None:
         """Multiply the minutes' volatility, (minutes,), in place."""
@@ -75,7 +107,8 @@ class Scenario:
             return decaying(moves, 1440 * self.pull_days)
         if self.year_ratio != 1.0:
             moves += np.log(self.year_ratio) / MINUTES_PER_YEAR
-        for start in event_minutes() if self.legs else ():
+        for event in event_minutes() if self.legs else ():
+            start = event + round(60 * self.halt_hours)
             for leg in self.legs:
                 length = round(60 * leg.hours)
                 moves[start : start + length] += np.log(leg.ratio) / length
@@ -102,10 +135,15 @@ _SCENARIOS = (
         volatility=1.5,
         pull_days=0.125,
     ),
-    Scenario("bull", "a steady rise, expected price 2.5 times as high after a year", "an edge for longs by construction", year_ratio=2.5),
+    Scenario(
+        "bull",
+        "an upward drift, expected price 2.5 times as high after a year, with the usual falls on the way",
+        "an edge for longs by construction",
+        year_ratio=2.5,
+    ),
     Scenario(
         "bear",
-        "a steady fall, expected price 60 % lower after a year, with 1.2 times the usual volatility",
+        "a downward drift, expected price 60 % lower after a year, with 1.2 times the usual volatility",
         "an edge for shorts by construction",
         year_ratio=0.4,
         volatility=1.2,
@@ -132,10 +170,28 @@ _SCENARIOS = (
         "a fall of 35 % in 45 minutes, four fifths of it made up within the next four hours and the rest in 14 days, "
         f"at 3 times the usual volatility, {_EVERY_QUARTER}",
         "an edge for whoever buys the fall, by construction",
-        legs=(Leg(0.75, 0.65), Leg(0.25, 1.0), Leg(3.75, 0.93 / 0.65), Leg(336, 1 / 0.93)),
+        legs=(
+            Leg(0.25, 0.95),
+            Leg(1 / 6, 0.88),
+            Leg(1 / 12, 0.86),
+            Leg(0.25, 0.65 / (0.95 * 0.88 * 0.86)),
+            Leg(0.25, 1.0),
+            Leg(3.75, 0.93 / 0.65),
+            Leg(336, 1 / 0.93),
+        ),
         stress=3.0,
         stress_hours=2,
         calming_days=0.5,
+    ),
+    Scenario(
+        "gap",
+        f"the venue stands still for an hour and opens again 18 % lower, made up over the next 30 days, {_EVERY_QUARTER}",
+        "an edge for whoever knows the dates, by construction",
+        legs=(Leg(720, 1 / 0.82),),
+        stress=2.0,
+        stress_hours=3,
+        halt_hours=1.0,
+        reopening=0.82,
     ),
     Scenario(
         "calm",

@@ -16,7 +16,7 @@ from backtest.data.market import Market
 from backtest.data.request import Request
 from backtest.data.simulated.path import coin_path, minute_bars
 from backtest.data.simulated.premium import funding_settlements, mark_closes
-from backtest.data.simulated.scenarios import DEFAULT, scenario_of
+from backtest.data.simulated.scenarios import DEFAULT, Scenario, scenario_of
 from backtest.data.simulated.world import DEFAULT_START, WORLD_END, WORLD_START
 from backtest.data.sub_bars import SubBars
 from backtest.data.timeframe import MINUTE, Timeframe, utc_text
@@ -28,7 +28,8 @@ def simulated_bars(instrument: Instrument, seed: int, begin: int, stop: int, sce
     """One-minute bars that open in [begin, stop), whole minutes ms UTC inside the world, of the coin's simulated path.
 
     Returns times (int64 ms, (minutes,)) and open, high, low, close, volume (float64, (5, minutes)); prices are whole
-    ticks, an open is the close before, volumes are whole steps, and 0 only while the venue stands still. The same seed,
+    ticks, an open is the close before unless the scenario has the price jump there, volumes are whole steps, and 0 only while
+    the venue stands still. The same seed,
     coin and scenario give the same path, whatever the dates. Raises InputError for an unknown scenario.
     """
     return minute_bars(coin_path(instrument, seed, scenario_of(scenario)), begin, stop)
@@ -79,6 +80,19 @@ def load_simulated(request: Request) -> Market:
         simulated=True,
         remarks=(
             "SIMULATED: none of these prices ever happened; funding rates and mark prices come from a simulated premium.",
+            *_event_remarks(scenario, window.trade_time, stop),
             *window.remarks,
         ),
     )
+
+
+def _event_remarks(scenario: Scenario, begin: int, stop: int) -> list[str]:
+    """Which events of a scenario lie within the time that trades, ms UTC: a stress test without its stress is none."""
+    if not scenario.has_events:
+        return []
+    times = [utc_text(time) for time in scenario.events_between(begin, stop)]
+    if times:
+        return [f"SIMULATED: events of scenario {scenario.name} begin at {', '.join(times)} UTC."]
+    every = ", ".join(utc_text(time) for time in scenario.events_between(WORLD_START, WORLD_END))
+    dates = f"{utc_text(begin)} and {utc_text(stop)} UTC"
+    return [f"SIMULATED: no event of scenario {scenario.name} begins between {dates}; they begin at {every}."]
