@@ -4,67 +4,88 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from backtest.command_line import plain_console
 from backtest.data.atomic import write_atomically
 from backtest.data.cache.inventory import StoredSeries, list_series
 from backtest.data.cache.layout import default_root
-from backtest.data.cache.store import Cache
+from backtest.data.cache.store import EXCHANGE, Cache
+from backtest.data.check.wording import listed
+from backtest.data.printed_table import GroupedTable, print_fitting
 from backtest.data.series import SeriesName
 from backtest.data.symbols import resolve_symbol
 from backtest.data.timeframe import parse_utc, utc_text
 from engine.errors import InputError, SourceError
 
+# Origins of a series that its line names.
+_NAMED = 3
+
+
+def named_folder(option: str, path: Path | None) -> Path | None:
+    """The folder that an option names; None when it was not given. Raises InputError when there is no such folder."""
+    if path is None:
+        return None
+    folder = path.expanduser()
+    if not folder.is_dir():
+        raise InputError(f"{option} {path} is refused: {'it is no folder' if folder.exists() else 'there is no such folder'}")
+    return folder
+
 
 def list_cache(options: argparse.Namespace) -> None:
-    """Print what the cache holds."""
-    root = options.cache_dir or default_root()
+    """Print what the cache holds. Raises InputError for a folder that was named and is not there."""
+    root = named_folder("--cache-dir", options.cache_dir) or default_root()
     found = list_series(root)
     if options.json:
         print(json.dumps([{**asdict(one), "series": str(one.series)} for one in found], indent=1))
-        return
-    if not found:
+    elif not found:
         print(f"the cache {root} is empty; python -m backtest.data fetch BTC downloads, import takes files")
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(f"cache {root}", style="bold"), title_justify="left")
-    for name in ("exchange", "symbol", "content", "from", "to (UTC)", "rows", "gaps", "largest", "MB", "origin"):
-        table.add_column(name, justify="right" if name in ("rows", "gaps", "largest", "MB") else "left", no_wrap=name != "origin")
-    for one in found:
-        table.add_row(*(Text(cell) for cell in _cells(one)))
-    console = plain_console()
-    console.print(table)
-    for one in found:
-        for name in one.unreadable:
-            console.print(Text(f"{one.series}: {name} is unreadable; the next fetch sets it aside and downloads its month again"))
-        for name in one.set_aside:
-            console.print(Text(f"{one.series}: {name} was set aside as unreadable, and is kept"))
+    else:
+        print_list(root, found, plain_console())
 
 
-def _cells(one: StoredSeries) -> list[str]:
-    first = "" if one.first is None else utc_text(one.first)
-    last = "" if one.last is None else utc_text(one.last)
-    settled = one.series.timeframe is None
-    return [
-        one.series.exchange,
-        one.series.symbol,
-        one.series.content,
-        first,
-        last,
-        f"{one.rows:,}",
-        "" if settled else f"{len(one.gaps)}",
-        "" if settled else f"{one.largest_gap}",
-        f"{one.bytes / 1e6:.1f}",
-        one.origins[0] if len(one.origins) == 1 else f"{len(one.origins)} origins, {one.origins[0]} among them" if one.origins else "",
-    ]
+def print_list(root: Path, found: Sequence[StoredSeries], console: Console) -> None:
+    """Print the series of a cache as a table, then what is unusual about any.
+
+    Where the console is too narrow for times to the minute the table has days; nothing is cut off.
+    """
+    console.print(Text(f"cache {root}, times UTC", style="bold"), soft_wrap=True)
+    print_fitting([_series_table(found, days) for days in (False, True)], console)
+    for one in found:
+        for sentence in _remarks(one):
+            console.print(Text(f"{one.series}: {sentence}"))
+
+
+def _series_table(found: Sequence[StoredSeries], days: bool) -> GroupedTable:
+    table = GroupedTable(("symbol", "content", "from", "to"), ("rows", "gaps (largest)", "MB"))
+    for one in found:
+        table.add(one.series.exchange, _cells(one, days))
+    return table
+
+
+def _cells(one: StoredSeries, days: bool) -> list[str]:
+    times = ["-" if time is None else utc_text(time)[: len("2024-01-01") if days else None] for time in (one.first, one.last)]
+    # Settlements keep to no grid: nothing tells whether one is missing.
+    gaps = "" if one.series.timeframe is None else f"{len(one.gaps):,} ({one.largest_gap:,})" if one.gaps else "-"
+    return [f" {one.series.symbol}", one.series.content, *times, f"{one.rows:,}", gaps, f"{one.bytes / 1e6:.1f}"]
+
+
+def _remarks(one: StoredSeries) -> Iterable[str]:
+    """Where rows come from when not all are the exchange's, and files that are unreadable."""
+    if set(one.origins) - {EXCHANGE}:
+        yield f"rows come from {listed(one.origins, _NAMED)}"
+    for name in one.unreadable:
+        yield f"{name} is unreadable; the next fetch sets it aside and downloads its month again"
+    for name in one.set_aside:
+        yield f"{name} was set aside as unreadable, and is kept"
 
 
 def export(options: argparse.Namespace) -> None:

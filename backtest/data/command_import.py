@@ -18,7 +18,7 @@ from backtest.data.progress import watcher
 from backtest.data.series import SeriesName
 from backtest.data.symbols import resolve_symbol
 from backtest.data.timeframe import Timeframe, utc_text
-from engine.errors import InputError
+from engine.errors import InputError, SourceError
 
 
 def import_files(options: argparse.Namespace) -> None:
@@ -36,17 +36,21 @@ def import_files(options: argparse.Namespace) -> None:
         tell = watching.watch("files")
         for number, file in enumerate(usable):
             tell(number, len(usable))
-            line = _store(cache, file, options)
+            try:
+                line = _store(cache, file, options)
+            except (InputError, SourceError) as error:
+                raise type(error)(f"{error}{_stored_before(number)}") from None
             if not options.quiet:
                 print(line, flush=True)
         tell(len(usable), len(usable))
 
 
 def _named(path: Path, options: argparse.Namespace) -> Iterator[DataFile]:
-    """The files of a path; where a name does not tell what a single file is, the options do."""
+    """The files of a path, called by the path as given; where a name does not tell what a single file is, the options do."""
     if not path.exists():
         raise InputError(f"{path} is refused: there is no such file or folder")
     for file in catalogue(path):
+        file = replace(file, name=str(path if path.is_file() else path / file.name))
         symbol = resolve_symbol(options.symbol) if options.symbol else None
         if file.content is None and path.is_file() and symbol and options.timeframe:
             yield replace(file, symbol=symbol, content=str(Timeframe.finer(options.timeframe)), exchange=options.exchange, reason="")
@@ -62,13 +66,24 @@ def _store(cache: Cache, file: DataFile, options: argparse.Namespace) -> str:
     rows = read_series(file, trade_bars=Timeframe.finer(options.timeframe) if of_trades and options.timeframe else None)
     assert file.symbol is not None
     series = SeriesName(file.exchange or options.exchange, file.symbol, rows.content)
-    new = sum(
-        cache.store(series, rows.time[part], np.ascontiguousarray(rows.values[:, part]), origin=f"import: {file.path.name}")
-        for part in _stretches(rows)
-    )
+    # The cache keeps the bare name; a sentence says the path as given.
+    origin = f"import: {file.path.name}"
+    try:
+        new = sum(
+            cache.store(series, rows.time[part], np.ascontiguousarray(rows.values[:, part]), origin=origin) for part in _stretches(rows)
+        )
+    except InputError as error:
+        raise InputError(str(error).replace(origin, file.name)) from None
     span = f"{utc_text(rows.time[0])} to {utc_text(rows.time[-1])} UTC"
     line = f"{file.name}: {series}, {rows.time.size:,} rows from {span}, {new:,} of them new; read as {rows.dialect}"
-    return " ".join([line + ".", *rows.remarks])
+    repeats = [f"{rows.duplicates:,} repeated rows that agree were dropped."] if rows.duplicates else []
+    return " ".join([line + ".", *repeats, *rows.remarks])
+
+
+def _stored_before(files: int) -> str:
+    if files == 0:
+        return ""
+    return f"; {files} files before it are stored" if files > 1 else "; 1 file before it is stored"
 
 
 def _stretches(rows: FileRows) -> Iterator[slice]:

@@ -16,7 +16,8 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="python -m backtest.data",
         description="Download, list, check, import and export market data.",
-        epilog="Exit codes: 0 done, 1 check found broken data, 2 bad input, 3 the exchange or the cache could not be read.",
+        epilog="Exit codes: 0 done, 1 check found broken data, 2 bad input, "
+        "3 the exchange or the cache could not be read, or there was nothing to check.",
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

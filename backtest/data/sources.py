@@ -12,7 +12,7 @@ from backtest.data.cache.store import Cache
 from backtest.data.cached import NothingStoredError, cached_market, is_complete
 from backtest.data.download import download, fetch_instrument, open_exchange, settled
 from backtest.data.exchange.venue import Venue
-from backtest.data.files.source import load_files
+from backtest.data.files.source import load_files, tells_no_coin
 from backtest.data.instrument import Instrument
 from backtest.data.known import Known, known_instrument, simulated_instrument
 from backtest.data.market import Market
@@ -26,7 +26,12 @@ Source = Callable[[Sequence[str], Terms, Mapping[str, Instrument], bool, Watcher
 
 
 def from_files(symbols: Sequence[str], terms: Terms, given: Mapping[str, Instrument], _refresh: bool, watcher: Watcher) -> list[Market]:
-    """Markets from the folder, archive or table `terms.data_dir`."""
+    """Markets from the folder, archive or table `terms.data_dir`. Raises InputError for several coins of one file that names none."""
+    if len(symbols) > 1 and terms.data_dir is not None and tells_no_coin(terms.data_dir):
+        raise InputError(
+            f"data_dir = {terms.data_dir} is refused for {len(symbols)} coins: the name of a single file must tell which coin it holds, "
+            f"{terms.exchange}_{symbols[0]}_{terms.timeframe}.csv for instance"
+        )
     return [load_files(known_instrument(symbol, terms, given, watcher).request(terms)) for symbol in symbols]
 
 

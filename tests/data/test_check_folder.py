@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,18 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from backtest.data.built_in import filters_origin
+from backtest.data.cache.instruments import save_instruments
 from backtest.data.check.as_json import report_as_json
 from backtest.data.check.findings import CheckReport
 from backtest.data.check.folder import check_folder, check_parts
 from backtest.data.check.stretches import Part, PartRows
 from backtest.data.check.terminal import print_check
 from backtest.data.columns import BAR_FIELDS, Origin
+from backtest.data.instrument import Instrument
+from backtest.data.printed_table import GroupedTable, print_fitting
 from backtest.data.series import SeriesName
+from backtest.data.timeframe import parse_utc, utc_text
 from engine.errors import InputError, SourceError
 from tests.backtest.frames import QUARTER, START, bars, grouped
 
@@ -95,7 +101,13 @@ def test_overlaps_that_agree_are_counted_and_others_are_broken(tmp_path):
     assert (found.overlap, [one.time for one in found.overlap_differs]) == (48, [START + 160 * QUARTER, START + 170 * QUARTER])
     assert report.broken == ("v BTCUSDT 15m: files overlap and differ in 2 rows",)
     assert "2024-01-02 16:00 volume" in flat_text(report)
-    assert "BROKEN: 1 finding above would be refused, in 1 series that were checked." in flat_text(report)
+    assert "v BTCUSDT 15m: 2 rows differ between files that overlap" in flat_text(report)
+    assert "BROKEN: 1 finding above that a run would refuse; 1 series was checked." in flat_text(report)
+    changed.loc[160, "volume"] -= 1.0
+    write(tmp_path, "v_BTCUSDT_15m_2-3", changed)
+    report = check_folder(tmp_path)
+    assert report.broken == ("v BTCUSDT 15m: files overlap and differ in 1 row",)
+    assert "v BTCUSDT 15m: 1 row differs between files that overlap" in flat_text(report)
 
 
 def test_broken_rows_and_unusable_files_are_listed_and_the_rest_is_checked(tmp_path):
@@ -116,6 +128,12 @@ def test_broken_rows_and_unusable_files_are_listed_and_the_rest_is_checked(tmp_p
     assert "line 32 of v_BTCUSDT_15m.csv (2024-01-01 07:30): the high is below the low" in text
     assert "and 2 more" in text
     assert "and 2 more" not in flat_text(report, details=True).split("Missing bars")[0]
+    assert "BROKEN: 3 findings above that a run would refuse; 1 series was checked." in text
+
+
+def test_nothing_but_an_unreadable_file(tmp_path):
+    (tmp_path / "v_SOLUSDT_15m.parquet").write_bytes(b"PAR1 no more")
+    assert "BROKEN: 1 finding above that a run would refuse; no series could be checked." in flat_text(check_folder(tmp_path))
 
 
 def test_a_bar_that_has_not_closed_is_left_out_and_two_are_broken(tmp_path):
@@ -124,7 +142,10 @@ def test_a_bar_that_has_not_closed_is_left_out_and_two_are_broken(tmp_path):
     assert report.series[0].rows == 99
     assert "The last bar of v_BTCUSDT_15m.parquet, 2024-01-02 00:45 UTC, is unfinished and left out." in report.remarks
     report = check_folder(tmp_path, now=START + 99 * QUARTER - 1)
-    assert "2 bars that have not closed at 2024-01-02 00:44:59.999 UTC" in report.broken[0]
+    assert "is one of 2 bars that have not closed at 2024-01-02 00:44:59.999 UTC" in report.broken[0]
+    write(tmp_path, "v_BTCUSDT_15m", bars(1))
+    report = check_folder(tmp_path, now=START + QUARTER - 1)
+    assert "row 0 of v_BTCUSDT_15m.parquet (2024-01-01 00:00) has not closed" in report.broken[0]
 
 
 def test_gaps_of_the_venue(tmp_path):
@@ -313,8 +334,123 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(tmp_path, width):
     frame.loc[::7, "volume"] = 0.0
     write(tmp_path, "binanceusdm_BTCUSDT_15m", frame[np.arange(2000) % 50 != 3])
     write(tmp_path, "binanceusdm_BTCUSDT_funding", funding(40))
-    text = shown(check_folder(tmp_path), width)
+    title, text = shown(check_folder(tmp_path), width).split("\n", 1)
+    assert title == f"Market data in {tmp_path}"  # a path is as long as it is
     assert max(map(len, text.splitlines())) <= width
-    if width >= 100:
-        assert "…" not in text
-        assert "40 (1)" in text
+    assert not [line for line in text.splitlines() if line != line.rstrip()]
+    assert "…" not in text
+    for cell in ("40 (1)", "1,960", "2024-01-01 00:00", "2024-01-21 19:45", "0.0100", "binanceusdm\n"):
+        assert cell in text
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_long_names_and_numbers_are_folded_and_keep_every_character(width):
+    table = GroupedTable(("coin", "from"), ("rows", "gaps"))
+    rows = {"binanceusdm_at_length": "1000000MOGUSDT", "cme": "ES"}
+    for heading, coin in rows.items():
+        table.add(heading, [coin, "2024-01-01 00:00", "123,456,789,012", "1,234 (56,789)"])
+    out = io.StringIO()
+    print_fitting([table], Console(file=out, width=width))
+    lines = out.getvalue().splitlines()
+    assert [line for line in lines if line in rows] == list(rows)
+    assert max(len(line) for line in lines if line not in rows) <= width
+    letters = sorted("".join(lines).replace(" ", "").replace("─", ""))
+    wanted = "coinfromrowsgaps" + "".join([*rows, *rows.values()]) + 2 * "2024-01-0100:00123,456,789,0121,234(56,789)"
+    assert letters == sorted(wanted)
+
+
+BTC_TICK = Instrument("BTCUSDT", 0.25, 0.001, 0.001, 100.0)
+
+
+def test_the_tick_last_read_from_the_exchange_wins_over_the_built_in_table(tmp_path):
+    files, cache = tmp_path / "files", tmp_path / "cache"
+    files.mkdir()
+    for exchange, symbol in (("binanceusdm", "BTCUSDT"), ("bybit", "BTCUSDT"), ("other", "BTCUSDT"), ("other", "ES")):
+        write(files, f"{exchange}_{symbol}_15m", bars(300))
+    save_instruments(cache, "binanceusdm", [BTC_TICK], parse_utc("2024-03-01", "time"))
+    save_instruments(cache, "bybit", [BTC_TICK.replace(tick_size=0.1)], parse_utc("2024-04-02", "time"))
+    report = check_folder(files, cache_dir=cache)
+    ticks = {found.name: (found.price_step.tick_size, found.price_step.tick_origin) for found in report.series}
+    assert ticks == {
+        "binanceusdm BTCUSDT 15m": (0.25, "binanceusdm on 2024-03-01"),
+        "bybit BTCUSDT 15m": (0.1, "bybit on 2024-04-02"),
+        "other BTCUSDT 15m": (0.25, "binanceusdm on 2024-03-01"),
+        "other ES 15m": (None, None),
+    }
+    assert "no multiple of the tick 0.25 (binanceusdm on 2024-03-01), the last at" in flat_text(report)
+    assert "bybit BTC: " not in flat_text(report)
+    (built_in,) = check_folder(files, ["BTC"], cache_dir=tmp_path / "none").series[:1]
+    assert (built_in.price_step.tick_size, built_in.price_step.tick_origin) == (0.1, filters_origin())
+
+
+def test_the_built_in_table_stands_in_for_instruments_that_are_unreadable(tmp_path):
+    write(tmp_path, "binanceusdm_BTCUSDT_15m", bars(30))
+    cache = tmp_path / "cache"
+    (cache / "binanceusdm").mkdir(parents=True)
+    (cache / "binanceusdm" / "instruments.json").write_text("{")
+    report = check_folder(tmp_path, cache_dir=cache)
+    assert report.series[0].price_step.tick_origin == filters_origin()
+    (remark,) = [remark for remark in report.remarks if "instruments.json" in remark]
+    assert remark.endswith("fetch the instruments again; until then the built-in table stands in.")
+
+
+def test_the_short_text_has_a_line_a_coin_and_the_details_have_every_finding(tmp_path):
+    frame = bars(960)
+    for row in range(20, 800, 20):
+        frame.loc[row, "high"] *= 1.5
+    frame.loc[[100, 101, 300], "volume"] = 0.0
+    keep = ~np.isin(np.arange(960), [500, 600, 601, 602])
+    write(tmp_path, "v_BTCUSDT_15m", frame[keep])
+    write(tmp_path, "v_BTCUSDT_1h", grouped(frame, 4))
+    write(tmp_path, "v_ETHUSDT_15m", frame[keep])
+    report = check_folder(tmp_path, cache_dir=tmp_path)
+    text = flat_text(report, width=200)
+    assert "v BTC: 39 bars of 1h, 37 of 15m, the widest 2024-01-05 19:00 51.6 % (-0.6 %)" in text
+    assert "v BTC, ETH: 2 gaps of 15m, all the venue's, the longest 2024-01-07 06:00 (45 minutes)" in text
+    assert "v BTC, ETH: no volume at 2 times, the longest 2024-01-02 01:00 (30 minutes)" in text
+    assert "--details lists every finding, one by one." in text
+    full = flat_text(report, width=200, details=True)
+    assert "--details" not in full
+    for found in report.series:
+        for time in [one.time for one in found.extremes] + [run.begin for run in (*found.gaps, *found.silent)]:
+            assert utc_text(time) in full.split("Missing bars")[1]
+
+
+def test_one_of_anything_is_in_the_singular(tmp_path):
+    frame = bars(960)
+    frame.loc[100, "volume"] = 0.0
+    frame.loc[200, "high"] *= 1.5
+    coarse = grouped(frame, 4)
+    coarse.loc[30, "high"] *= 1.001
+    coarse.loc[40, "volume"] *= 2.0
+    for name, rows in (("v_BTCUSDT_15m", frame[np.arange(960) != 500]), ("v_BTCUSDT_1h", coarse)):
+        write(tmp_path, name, rows)
+    write(tmp_path, "v_BTCUSDT_funding", pd.DataFrame({"timestamp": START + HOUR * np.array([0, 8, 16, 18, 26]), "rate": 1e-4}))
+    report = check_folder(tmp_path, cache_dir=tmp_path)
+    short, full = flat_text(report, width=200), flat_text(report, width=200, details=True)
+    assert "v BTC: 1 gap of 15m, with no other coin to compare, 2024-01-06 05:00 (15 minutes)" in short
+    assert "v BTC 15m: 1 bar (0.104 %) in 1 gap, with no other coin to compare: 2024-01-06 05:00" in full
+    assert "no volume at 1 time, 2024-01-02 01:00 (15 minutes)" in short
+    assert "1 bar without volume: 2024-01-02 01:00" in full
+    for text in (short, full):
+        assert text.count("1 of 239 bars differs") == 2
+        assert "1 interval of 2 h before 2024-01-01 18:00" in text
+        assert not re.search(r"(?<![0-9.,])1 (bars|gaps|times|rows|intervals|findings)", text)
+
+
+def test_repeats_anywhere_and_names_of_other_days_are_judged_as_a_run_does(tmp_path: Path) -> None:
+    time = 1_704_067_200_000 + 900_000 * np.arange(40)
+    price = 100.0 + np.arange(40.0)
+    frame = pd.DataFrame({"timestamp": time, "open": price, "high": price + 1, "low": price - 1, "close": price, "volume": 1.0})
+    twice = pd.concat([frame, frame.iloc[10:20]])
+    twice.to_csv(tmp_path / "binanceusdm_BTCUSDT_15m.csv", index=False)
+    report = check_folder(tmp_path)
+    assert report.broken == ()
+    assert report.series[0].rows == 40
+    twice.iloc[-1, 5] = 7.0
+    twice.to_csv(tmp_path / "binanceusdm_BTCUSDT_15m.csv", index=False)
+    assert len(check_folder(tmp_path).broken) == 1
+    (tmp_path / "binanceusdm_BTCUSDT_15m.csv").unlink()
+    frame.to_csv(tmp_path / "BTCUSDT-15m-2025-01.csv", index=False)
+    (problem,) = check_folder(tmp_path).unreadable
+    assert "which is not in 2025-01" in problem.sentences[0]

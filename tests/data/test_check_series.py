@@ -204,8 +204,10 @@ def test_repeats_that_do_not_stand_together_are_met_too():
     time, values = rows(100)
     time, values = np.concatenate([time, time[:1]]), np.concatenate([values, values[:, :1]], axis=1)
     found = check(time, values)
-    assert found.rows == 100
-    assert "the times must rise" in found.problems[0].sentences[0]
+    assert (found.rows, found.duplicates) == (100, 1)
+    assert found.problems == ()
+    values[0, -1] -= 0.1
+    assert "is there twice and the two differ" in check(time, values).problems[0].sentences[0]
 
 
 def test_nothing_usable_is_an_error():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from backtest.data import download
+from backtest.data.cache.instruments import save_instruments
+from backtest.data.cache.inventory import StoredSeries
+from backtest.data.cache.ranges import Span
 from backtest.data.cache.store import Cache
+from backtest.data.command_cache import print_list
 from backtest.data.commands import build_parser, main
 from backtest.data.exchange.client import ADDRESS
 from backtest.data.exchange.venue import open_venue
+from backtest.data.instrument import Instrument
 from backtest.data.progress import Lines, watcher
 from backtest.data.series import SeriesName
 from tests.data.fake_exchange import FakeExchange
@@ -87,7 +94,10 @@ def test_fetch_several_timeframes_quietly(exchange: FakeExchange, capsys: pytest
         (["export", "BTC", "--output", "x.txt"], 2, "it must be a .csv or .parquet file"),
         (["export", "BTC", "--content", "tick", "--output", "x.csv"], 2, "timeframe = 'tick' is refused"),
         (["import", "nowhere.csv"], 2, "nowhere.csv is refused: there is no such file or folder"),
-        (["check", "--data-dir", "nowhere"], 3, "nowhere cannot be checked"),
+        (["check", "--data-dir", "nowhere"], 2, "--data-dir nowhere is refused: there is no such folder"),
+        (["check", "--cache-dir", "nowhere"], 2, "--cache-dir nowhere is refused: there is no such folder"),
+        (["list", "--cache-dir", "nowhere"], 2, "--cache-dir nowhere is refused: there is no such folder"),
+        (["check"], 3, "there is nothing to check: the cache data/cache is empty; python -m backtest.data fetch BTC downloads"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -108,12 +118,75 @@ def test_list_shows_the_cache(exchange: FakeExchange, capsys: pytest.CaptureFixt
     exchange.left_out = {"BTCUSDT": [(day("2024-02-28"), day("2024-02-28T01:00"))]}
     fetch("--quiet")
     assert main(["list"]) == 0
-    (line,) = [line.split() for line in capsys.readouterr().out.splitlines() if " 15m " in line]
-    assert line[:4] == ["binanceusdm", "BTCUSDT", "15m", "2024-02-27"]
-    assert line[7:10] == ["332", "1", "4"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "cache data/cache, times UTC"
+    assert "binanceusdm" in lines
+    (line,) = [line.split() for line in lines if " 15m " in line]
+    assert line == ["BTCUSDT", "15m", "2024-02-27", "00:00", "2024-03-01", "11:45", "332", "1", "(4)", line[-1]]
+    assert "rows come from" not in "".join(lines)
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert {one["series"]: one["rows"] for one in listed}["binanceusdm BTCUSDT 15m"] == 332
+
+
+def test_list_says_where_rows_come_from_that_are_not_the_exchange_s(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    Cache().store(BARS, *all_coins()["BTCUSDT"].expected(900_000, day("2024-02-01"), day("2024-02-02"), NOW), origin="import: mine.csv")
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "binanceusdm BTCUSDT 15m: rows come from import: mine.csv"
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_list_cuts_nothing_off_and_fills_no_line_with_blanks(width: int) -> None:
+    def stored(symbol: str, content: str, rows: int, gaps: int, bars: int) -> StoredSeries:
+        gap = Span(day("2024-01-02"), day("2024-01-03"))
+        series = SeriesName("binanceusdm", symbol, content)
+        return StoredSeries(
+            series, day("2019-09-10"), day("2024-03-01"), rows, (), (gap,) * gaps, bars, bars, 98_700_000, ("exchange",), (), ()
+        )
+
+    found = [stored("1000PEPEUSDT", "mark-15m", 2_345_678, 12, 1440), stored("BTCUSDT", "1m", 2_345_678, 0, 0)]
+    out = io.StringIO()
+    print_list(Path("data/cache"), found, Console(file=out, width=width))
+    lines = out.getvalue().splitlines()
+    assert "…" not in out.getvalue()
+    assert max(map(len, lines)) <= width
+    assert all(line == line.rstrip() for line in lines)
+    (line,) = [line.split() for line in lines if "PEPE" in line]
+    hour = [] if width == 80 else ["00:00"]
+    assert line == ["1000PEPEUSDT", "mark-15m", "2019-09-10", *hour, "2024-03-01", *hour, "2,345,678", "12", "(1,440)", "98.7"]
+
+
+def test_check_of_nothing_is_no_success(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    folder = place / "files"
+    folder.mkdir()
+    assert main(["check", "--data-dir", "files"]) == 3
+    assert capsys.readouterr() == ("", "error: there is nothing to check: files has no files\n")
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt"):
+        (folder / name).write_text("?")
+    assert main(["check", "--data-dir", "files", "--json"]) == 3
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "no file of files was recognised as market data, it has a.txt, b.txt, c.txt and 1 more" in err
+    assert main(["check", "--cache-dir", "files/a.txt"]) == 2
+    assert "--cache-dir files/a.txt is refused: it is no folder" in capsys.readouterr().err
+    (place / "empty").mkdir()
+    assert main(["list", "--cache-dir", "empty"]) == 0
+    assert "the cache empty is empty" in capsys.readouterr().out
+    assert main(["check", "--cache-dir", "empty"]) == 3
+    assert "the cache empty is empty" in capsys.readouterr().err
+
+
+def test_check_of_the_cache_has_the_ticks_of_its_instruments(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    rows = all_coins()["BTCUSDT"].expected(900_000, day("2024-02-01"), day("2024-02-02"), NOW)
+    for cache_dir in ("data/cache", "other"):
+        Cache(cache_dir).store(BARS, *rows)
+        save_instruments(cache_dir, "binanceusdm", [Instrument("BTCUSDT", 7.77, 0.001, 0.001, 5.0)], NOW)
+    for options in ([], ["--cache-dir", "other"]):
+        assert main(["check", *options]) == 0
+        assert "no multiple of the tick 7.77 (binanceusdm on 2024-03-01)" in capsys.readouterr().out
+    main(["export", "BTC", "--output", str(place)])
+    assert main(["check", "--data-dir", str(place)]) == 0
+    assert "no multiple of the tick 7.77 (binanceusdm on 2024-03-01)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -150,9 +223,7 @@ def test_import_of_a_file_without_a_telling_name(capsys: pytest.CaptureFixture[s
     assert Cache().missing(BARS, int(time[0]), day("2024-02-02")) == ((int(time[5]), int(time[7])),)
 
 
-def test_import_refuses_rows_that_contradict_those_stored(
-    exchange: FakeExchange, capsys: pytest.CaptureFixture[str], place: Path
-) -> None:
+def test_import_refuses_rows_that_contradict_those_stored(exchange: FakeExchange, capsys: pytest.CaptureFixture[str], place: Path) -> None:
     fetch("--quiet")
     main(["export", "BTC", "--output", "binanceusdm_BTCUSDT_15m.csv"])
     frame = pd.read_csv("binanceusdm_BTCUSDT_15m.csv")
@@ -197,8 +268,6 @@ def test_help_names_every_command_and_option(capsys: pytest.CaptureFixture[str])
 
 
 def test_lines_are_few_and_tell_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
-    import io
-
     stream, now = io.StringIO(), [0.0]
     tell = Lines(stream, lambda: now[0]).watch("BTCUSDT 15m")
     for second in range(31):
@@ -213,8 +282,6 @@ def test_lines_are_few_and_tell_the_time_left(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_terminal_gets_bars() -> None:
-    import io
-
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True

@@ -93,8 +93,8 @@ def test_one_archive_may_be_given_in_place_of_a_folder(tmp_path):
         SourceError, match=r"BTCUSDT-15m-2024-01-01.zip has no binanceusdm_ETHUSDT_15m.parquet or .csv; it has 15m bars of BTCUSDT"
     ):
         load("ETH", data_dir=path, warmup=0)
-    other = path.rename(tmp_path / "mine.zip")
-    with pytest.raises(SourceError, match=r"mine.zip is not recognised: its name is neither <exchange>_<SYMBOL>_<timeframe> nor"):
+    other = path.rename(tmp_path / "BTCUSDT-15m-2024-13.zip")
+    with pytest.raises(SourceError, match=r"BTCUSDT-15m-2024-13.zip is not recognised: 2024-13 is no month or day"):
         load("BTC", data_dir=other, warmup=0)
 
 

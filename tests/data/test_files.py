@@ -107,7 +107,11 @@ def field(line: int, column: int, value: str):
         (lines(field(9, 4, "-5")), r"line 9 of x.csv \(2024-01-01 01:45\): close = -5 is refused"),
         (lines(field(9, 0, "noon")), r"line 9 of x.csv: timestamp = 'noon' is not a time"),
         (lines(field(9, 0, str(START + 6 * QUARTER))), r"line 9 of x.csv \(2024-01-01 01:30\) is there twice and the two differ: open is"),
-        (lines(field(9, 0, str(START))), r"line 9 of x.csv \(2024-01-01 00:00\) comes after 2024-01-01 01:30"),
+        (
+            lines(field(9, 0, str(START))),
+            r"line 9 of x.csv \(2024-01-01 00:00\) is there twice and the two differ: open is 40000 and 40149.8, first in line 2$",
+        ),
+        (lines(field(9, 0, str(START - QUARTER))), r"line 9 of x.csv \(2023-12-31 23:45\) comes after 2024-01-01 01:30"),
         (
             lines(lambda text: text.__setitem__(slice(1, None), [line + ",7" for line in text[1:]])),
             "its rows have more values than its header",

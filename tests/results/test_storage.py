@@ -117,7 +117,9 @@ def test_the_configuration_runs_again_without_the_folder_only_when_it_is_given(t
     again = Configuration.read(relative / "config.toml")
     # Both ends are written down: the folder may have grown when the run is made again.
     assert again.data.end is not None
-    assert again.data == DataSettings(data_dir="bars", source="files", start=first, end=again.data.end)
+    # So are filters that are not the built-in ones: those of an exchange change.
+    assert again.data.filters == ("BTC=0.1,0.001,0.001,5",)
+    assert again.data == DataSettings(data_dir="bars", source="files", start=first, end=again.data.end, filters=again.data.filters)
     made_up = make_result().save(tmp_path / "c", data=DataSettings())
     assert Configuration.read(made_up / "config.toml").data == DataSettings(source="simulated")
 

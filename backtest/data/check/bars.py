@@ -17,6 +17,7 @@ from backtest.data.check.findings import (
     SettlementGap,
 )
 from backtest.data.check.sift import Sifted, sift_bars, sift_settlements
+from backtest.data.check.ticks import Tick, built_in_tick
 from backtest.data.columns import Origin
 from backtest.data.series import SeriesName
 from backtest.data.settlements import INTERVAL_HOURS
@@ -62,12 +63,13 @@ def check_series(name: SeriesName, time: np.ndarray, values: np.ndarray, timefra
 
     `time` int64 ms UTC (rows,), in any order; `values` float64 open, high, low, close and, but for mark prices, volume, shape
     (4 or 5, rows). `timeframe`: that of `name` unless given. Rows that break a rule are listed and left out of all else.
-    Raises InputError when no row keeps the rules.
+    Prices are measured against the tick of the built-in table. Raises InputError when no row keeps the rules.
     """
     timeframe = name.timeframe if timeframe is None else timeframe
     if timeframe is None:
         raise InputError(f"{name} is refused: settlements are checked by check_settlements")
-    return describe_bars(table_of(name, sift_bars(*_arrays(name, time, values), timeframe, Origin(str(name)))), timeframe)
+    table = table_of(name, sift_bars(*_arrays(name, time, values), timeframe, Origin(str(name))))
+    return describe_bars(table, timeframe, built_in_tick(name.symbol))
 
 
 def check_settlements(name: SeriesName, time: np.ndarray, rates: np.ndarray) -> FundingFindings:
@@ -86,8 +88,8 @@ def table_of(name: SeriesName, sifted: Sifted, file: str | None = None) -> Table
     return Table(name, () if file is None else (file,), sifted.time, sifted.values, sifted.duplicates, problems=problems)
 
 
-def describe_bars(table: Table, timeframe: Timeframe) -> SeriesFindings:
-    """Findings about bars that keep the rules."""
+def describe_bars(table: Table, timeframe: Timeframe, tick: Tick | None) -> SeriesFindings:
+    """Findings about bars that keep the rules; `tick`: what prices are measured against, None: nothing."""
     time, values, step = table.time, table.values, timeframe.ms
     gaps = _gaps(time, step)
     volume = values[4] if len(values) > 4 else np.ones(time.size)
@@ -112,7 +114,7 @@ def describe_bars(table: Table, timeframe: Timeframe) -> SeriesFindings:
         volume_breaks=odd.volume_breaks(time, volume),
         largest_volume=float(volume[top]) if len(values) > 4 else float("nan"),
         largest_volume_time=int(time[top]),
-        price_step=odd.price_step(table.name.symbol, time, values),
+        price_step=odd.price_step(tick, time, values),
     )
 
 

@@ -73,13 +73,15 @@ class VolumeBreak:
 
 @dataclass(frozen=True)
 class PriceStep:
-    """The step that all prices are multiples of, quote currency, and how they fit the tick of the built-in instrument.
+    """The step that all prices are multiples of, quote currency, and how they fit the tick that orders are rounded to.
 
-    `last_off_tick` is the last bar with a price off the tick's grid; the three are None when the coin is not in the table.
+    `tick_origin` says which table the tick is of; `last_off_tick` is the last bar with a price off its grid. All four are None
+    when no table has the coin.
     """
 
     step: float | None
     tick_size: float | None
+    tick_origin: str | None
     on_tick_pct: float | None
     last_off_tick: int | None
 
@@ -336,7 +338,8 @@ class CheckReport:
         for rows in (*self.series, *self.funding):
             found += [f"{problem.file}: {_rows(problem.rows)} a rule" for problem in rows.problems]
             if rows.overlap_differs:
-                found.append(f"{rows.name}: files overlap and differ in {len(rows.overlap_differs)} rows")
+                count = len(rows.overlap_differs)
+                found.append(f"{rows.name}: files overlap and differ in {count:,} row{'' if count == 1 else 's'}")
         return (*found, *(sentence for tiers in self.tiers for sentence in tiers.problems))
 
 

@@ -26,10 +26,12 @@ from backtest.data.check.findings import (
 )
 from backtest.data.check.stretches import Notes, Part, PartRows, read_stretches
 from backtest.data.check.sums import compare_sums, name_venue_gaps
+from backtest.data.check.ticks import Ticks
 from backtest.data.check.venues import CLOCK_STEP, compare_clocks, compare_venues, uncovered_spans
 from backtest.data.columns import rate_columns, time_form
 from backtest.data.files.catalogue import AGGREGATED_TRADES, TIERS, TRADES, DataFile, catalogue
 from backtest.data.files.reading import dialect_remarks, now_ms, read_rows
+from backtest.data.files.rows import refuse_other_days
 from backtest.data.files.tables import read_table
 from backtest.data.series import FUNDING, MARK, SeriesName
 from backtest.data.symbols import resolve_symbol
@@ -41,12 +43,19 @@ from engine.errors import InputError
 _CACHE_COMPANION = re.compile(r"([0-9]{4}-[0-9]{2}|instruments)\.json")
 
 
-def check_folder(folder: str | Path, coins: Iterable[str] = (), exchange: str = "binanceusdm", now: int | None = None) -> CheckReport:
+def check_folder(
+    folder: str | Path,
+    coins: Iterable[str] = (),
+    exchange: str = "binanceusdm",
+    now: int | None = None,
+    cache_dir: str | Path | None = None,
+) -> CheckReport:
     """Check every file of a folder (or of the cache), of all coins or some: each series by itself, then series against each other.
 
     coins: names as people write them (BTC, BTCUSDT) or symbols as the files have them (ES); none: all. exchange: the one that
     archives count for whose names hold none. now: ms UTC, the present time of this machine unless given; no bar may close after
-    it. A broken file is a finding, not an error. Raises SourceError when the folder cannot be listed, InputError for a coin that
+    it. cache_dir: the cache whose instruments, as last read from the exchange, win over the built-in table; None: the default one.
+    A broken file is a finding, not an error. Raises SourceError when the folder cannot be listed, InputError for a coin that
     it does not have.
     """
     moment = now_ms() if now is None else now
@@ -63,7 +72,7 @@ def check_folder(folder: str | Path, coins: Iterable[str] = (), exchange: str = 
                 parts.append(_part(file, exchange, moment))
             except InputError as error:
                 unrecognised.append(Unrecognised(file.name, str(error)))
-    return check_parts(str(folder), chosen_parts(parts, coins, str(folder)), tiers, unrecognised)
+    return check_parts(str(folder), chosen_parts(parts, coins, str(folder)), tiers, unrecognised, Ticks(cache_dir, exchange))
 
 
 def chosen_parts(parts: list[Part], coins: Iterable[str], place: str) -> list[Part]:
@@ -80,9 +89,17 @@ def chosen_parts(parts: list[Part], coins: Iterable[str], place: str) -> list[Pa
 
 
 def check_parts(
-    place: str, parts: Iterable[Part], tiers: Iterable[TierFindings] = (), unrecognised: Iterable[Unrecognised] = ()
+    place: str,
+    parts: Iterable[Part],
+    tiers: Iterable[TierFindings] = (),
+    unrecognised: Iterable[Unrecognised] = (),
+    ticks: Ticks | None = None,
 ) -> CheckReport:
-    """Check series given as parts, one symbol at a time, so that no more than one symbol's bars are whole in memory."""
+    """Check series given as parts, one symbol at a time, so that no more than one symbol's bars are whole in memory.
+
+    `ticks`: what prices are measured against; those of the default cache and of the built-in table unless given.
+    """
+    ticks = Ticks(None, "binanceusdm") if ticks is None else ticks
     by_symbol: dict[str, dict[SeriesName, list[Part]]] = {}
     for part in parts:
         by_symbol.setdefault(part.name.symbol, {}).setdefault(part.name, []).append(part)
@@ -101,7 +118,7 @@ def check_parts(
                 funding += [describe_settlements(table) for table in stretches]
             else:
                 tables += stretches
-        series += [describe_bars(table, _frame(table)) for table in tables]
+        series += [describe_bars(table, _frame(table), ticks.of(table.name.exchange, symbol)) for table in tables]
         times += [table.time for table in tables]
         closes += [closes_of(table, _frame(table).ms, max(CLOCK_STEP, _frame(table).ms)) for table in tables]
         traded = [table for table in tables if not table.name.content.startswith(MARK)]
@@ -119,7 +136,7 @@ def check_parts(
         tuple(tiers),
         tuple(notes.unreadable),
         tuple(unrecognised),
-        (*dialect_remarks(notes.dialects), *notes.remarks),
+        (*dialect_remarks(notes.dialects), *notes.remarks, *ticks.remarks),
     )
 
 
@@ -180,6 +197,7 @@ def _settlements(file: DataFile) -> PartRows:
     time, rates = rate_columns(table.frame, table.origin)
     # Exchanges stamp settlements some milliseconds late.
     time = (time + MINUTE // 2) // MINUTE * MINUTE
+    refuse_other_days(file, time, table.origin)
     return PartRows(time, rates[np.newaxis, :], table.origin, f"{table.form}, {time_form(table.frame, table.origin)}")
 
 
@@ -187,14 +205,15 @@ def _bars(file: DataFile, now: int) -> PartRows:
     """The bars of a file that have closed by `now`; one that has not is left out, more of them are a wrong clock."""
     rows = read_rows(file)
     assert rows.timeframe is not None
+    refuse_other_days(file, rows.time, rows.origin)
     forming = np.flatnonzero(rows.time + rows.timeframe.ms > now)
     if forming.size == 0:
         return PartRows(rows.time, rows.values, rows.origin, rows.dialect, rows.remarks)
     first = int(forming[0])
     if forming.size > 1 or rows.time.size == 1:
+        which = "has" if forming.size == 1 else f"is one of {forming.size:,} bars that have"
         raise InputError(
-            f"{rows.origin.row(first, rows.time[first])} is one of {forming.size} bars that have not closed at {utc_text(now)} UTC, "
-            "the time by the clock of this machine"
+            f"{rows.origin.row(first, rows.time[first])} {which} not closed at {utc_text(now)} UTC, the time by the clock of this machine"
         )
     keep = np.arange(rows.time.size) != first
     remark = f"The last bar of {file.name}, {utc_text(rows.time[first])} UTC, is unfinished and left out."

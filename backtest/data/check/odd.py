@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backtest.data.built_in import built_in_coins, built_in_instrument
 from backtest.data.check.findings import ExtremeBar, Jump, PriceStep, Range, Spike, VolumeBreak
+from backtest.data.check.ticks import Tick
 from backtest.data.columns import PRICES
-from backtest.data.symbols import base_coin
 
 # A bar is extreme when its range is 10 % (and 5 times the median range: 10 % is an ordinary day), or 30 times the median.
 EXTREME_PCT, LEAST_TIMES, EXTREME_TIMES = 10.0, 5.0, 30.0
@@ -122,19 +121,17 @@ def volume_breaks(time: np.ndarray, volume: np.ndarray) -> tuple[VolumeBreak, ..
     )
 
 
-def price_step(symbol: str, time: np.ndarray, values: np.ndarray) -> PriceStep:
-    """The step of a series' prices, and their fit to the tick of the coin's built-in instrument."""
+def price_step(tick: Tick | None, time: np.ndarray, values: np.ndarray) -> PriceStep:
+    """The step of a series' prices, and their fit to the tick that its orders are rounded to, if that is known."""
     prices = values[:4]
-    known = base_coin(symbol) in built_in_coins()
-    if not known:
-        return PriceStep(_step(prices), None, None, None)
-    tick = built_in_instrument(symbol).tick_size
-    ticks = prices / tick
+    if tick is None:
+        return PriceStep(_step(prices), None, None, None, None)
+    ticks = prices / tick.size
     # Prices are decimal numbers: far from a whole number of ticks is off the grid, the last bits are rounding.
     off = np.abs(ticks - np.rint(ticks)) > 1e-6 * np.maximum(1.0, ticks * 1e-3)
     rows = np.flatnonzero(off.any(axis=0))
     last = int(time[rows[-1]]) if rows.size else None
-    return PriceStep(_step(prices), tick, 100.0 * (1.0 - float(off.mean())), last)
+    return PriceStep(_step(prices), tick.size, tick.origin, 100.0 * (1.0 - float(off.mean())), last)
 
 
 def _step(prices: np.ndarray) -> float | None:

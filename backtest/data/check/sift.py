@@ -31,7 +31,7 @@ class Sifted:
 def sift_bars(time: np.ndarray, values: np.ndarray, timeframe: Timeframe, origin: Origin) -> Sifted:
     """Sift bars: open, high, low, close and perhaps volume, shape (4 or 5, rows)."""
     names = BAR_FIELDS[: len(values)]
-    broken = [grid_violations(time, timeframe, origin), value_violations(time, values, origin)]
+    broken = [_of_new_times(grid_violations(time, timeframe, origin), time), value_violations(time, values, origin)]
     kept = _without(broken, time.size)
     unusable = span_problem(time[kept], timeframe, origin) if kept.size else None
     if unusable is not None:
@@ -42,8 +42,14 @@ def sift_bars(time: np.ndarray, values: np.ndarray, timeframe: Timeframe, origin
 
 def sift_settlements(time: np.ndarray, rates: np.ndarray, origin: Origin) -> Sifted:
     """Sift settlements: rates (rows,), fractions; the values that come back have shape (1, rows)."""
-    broken = [rate_violations(time, rates, origin)]
+    broken = [_of_new_times(rate_violations(time, rates, origin), time)]
     return _sifted(time, rates[np.newaxis, :], _without(broken, time.size), broken, origin, ("rate",))
+
+
+def _of_new_times(violations: Violations, time: np.ndarray) -> Violations:
+    """The violations of rows whose time was not there before: a repeat may stand anywhere, and is compared with the first."""
+    first = np.unique(time, return_index=True)[1]
+    return Violations(np.intersect1d(violations.rows, first), violations.tell)
 
 
 def _without(broken: list[Violations], rows: int) -> np.ndarray:

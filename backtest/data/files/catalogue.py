@@ -51,6 +51,7 @@ class DataFile:
     name: path below the folder, as sentences show it. exchange: None where the name holds none. symbol: None for tiers.
     content: "15m", "mark-15m", "funding", "trades", "aggTrades", "tiers", or None when not recognised, and `reason` says why.
     span: the dates in the name as written. begin, stop: ms UTC, the whole days that an archive's name promises, else None.
+    untold: the name tells nothing at all, so that whoever gives this one file may say what it is.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class DataFile:
     begin: int | None = None
     stop: int | None = None
     reason: str = ""
+    untold: bool = False
 
     @property
     def timeframe(self) -> Timeframe | None:
@@ -120,7 +122,9 @@ def recognised(path: Path, name: str) -> DataFile:
         exchange, symbol, content = path.absolute().parts[-4:-1]
         if _OWN.fullmatch(f"{exchange}_{symbol}_{content}"):
             return _with_content(DataFile(path, name, exchange, symbol, content, stem))
-    return DataFile(path, name, reason="its name is neither <exchange>_<SYMBOL>_<timeframe> nor <SYMBOL>-<timeframe>-<YYYY-MM>")
+    return DataFile(
+        path, name, reason="its name is neither <exchange>_<SYMBOL>_<timeframe> nor <SYMBOL>-<timeframe>-<YYYY-MM>", untold=True
+    )
 
 
 def _of_archive(path: Path, name: str, match: re.Match[str]) -> DataFile:

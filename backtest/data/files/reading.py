@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backtest.data.columns import BAR_FIELDS, PRICES, Origin, bar_columns, time_form
+from backtest.data.columns import BAR_FIELDS, PRICES, Origin, bar_columns, rate_columns, time_form
 from backtest.data.files.catalogue import AGGREGATED_TRADES, TRADES, DataFile
+from backtest.data.files.rows import PickedOrigin, first_of_each_time, refuse_other_days
 from backtest.data.files.tables import Table, read_table
 from backtest.data.files.trades import bars_of_trades
-from backtest.data.integrity import checked_bars
+from backtest.data.integrity import checked_bars, rate_violations
 from backtest.data.series import FUNDING, MARK
-from backtest.data.settlements import funding_history
 from backtest.data.timeframe import MINUTE, Timeframe, utc_text
 from engine.errors import InputError
 
@@ -74,27 +74,34 @@ def read_rows(file: DataFile, trade_bars: Timeframe | None = None) -> FileRows:
     table = read_table(file.path, file.name, file.content)
     dialect = f"{table.form}, {time_form(table.frame, table.origin)}"
     if file.content == FUNDING:
-        time, rate = funding_history(table.frame, table.origin)
+        time, rate = rate_columns(table.frame, table.origin)
+        # Exchanges stamp settlements some milliseconds late.
+        time = (time + MINUTE // 2) // MINUTE * MINUTE
         return FileRows(file, FUNDING, ("rate",), time, rate[np.newaxis, :], table.origin, dialect)
     return _turned(_bar_rows(file, table, dialect))
 
 
 def read_series(file: DataFile, now: int | None = None, trade_bars: Timeframe | None = None) -> FileRows:
-    """The rows of a file, held to every rule of `backtest.data.integrity`: unique rising times, equal repetitions dropped.
+    """The rows of a file, held to the days in its name and to every rule of `backtest.data.integrity`.
 
+    Rows whose time was there before, anywhere in the file, are dropped when they agree and refused when they differ; what
+    remains must rise, or fall from the first bar to the last.
     now: ms UTC, the present time of this machine unless given; a last bar that has not closed by then is left out, with a remark.
     trade_bars: as in `read_rows`. Raises InputError naming file, line and time.
     """
     rows = read_rows(file, trade_bars)
+    refuse_other_days(file, rows.time, rows.origin)
+    rows = _without_repeats(rows)
     timeframe = rows.timeframe
     if timeframe is None:
+        rate_violations(rows.time, rows.values[0], rows.origin).refuse()
         return rows
     time, values = rows.time, rows.values
     if len(rows.fields) == len(PRICES):
         # The rules are for bars with a volume.
         values = np.concatenate([values, np.zeros((1, time.size))])
-    time, values, duplicates = checked_bars(time, values, timeframe, rows.origin)
-    rows = replace(rows, time=time, values=values[: len(rows.fields)], duplicates=duplicates)
+    time, values, _ = checked_bars(time, values, timeframe, rows.origin)
+    rows = replace(rows, time=time, values=values[: len(rows.fields)])
     return _finished(rows, timeframe, now_ms() if now is None else now)
 
 
@@ -131,6 +138,22 @@ def _turned(rows: FileRows) -> FileRows:
     turned = replace(origin, first=origin.first + time.size - 1, step=-1)
     values = np.ascontiguousarray(rows.values[:, ::-1])
     return replace(rows, time=np.ascontiguousarray(time[::-1]), values=values, origin=turned, dialect=f"{rows.dialect}, newest first")
+
+
+def _without_repeats(rows: FileRows) -> FileRows:
+    """The rows that are the first of their time; bars that have the newest row first then are turned round."""
+    if (np.diff(rows.time) > 0).all():
+        return rows
+    kept = first_of_each_time(rows.time, rows.values, rows.origin, rows.fields)
+    duplicates = rows.time.size - kept.size
+    if duplicates == 0:
+        return rows
+    dialect = rows.dialect
+    if rows.timeframe is not None and kept.size > 1 and (np.diff(rows.time[kept]) < 0).all():
+        kept, dialect = kept[::-1], f"{dialect}, newest first"
+    origin = PickedOrigin(rows.origin.what, rows.origin.word, rows.origin.first, rows.origin.step, kept)
+    values = np.ascontiguousarray(rows.values[:, kept])
+    return replace(rows, time=rows.time[kept], values=values, origin=origin, dialect=dialect, duplicates=duplicates)
 
 
 def _finished(rows: FileRows, timeframe: Timeframe, now: int) -> FileRows:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from backtest.data.assemble import Rows, assemble
 from backtest.data.columns import Origin
-from backtest.data.files.catalogue import TIERS, DataFile, catalogue
+from backtest.data.files.catalogue import SUFFIXES, TIERS, DataFile, catalogue, recognised
 from backtest.data.files.reading import FileRows, Reader, brief, dialect_remarks
 from backtest.data.files.stretches import Stretch, Wish, contents, serving
 from backtest.data.instrument import Instrument
@@ -41,6 +41,7 @@ class _Shelf:
 def load_files(request: Request, now: int | None = None) -> Market:
     """The market of a request from the folder or the file `request.data_dir`.
 
+    One file whose name tells nothing is taken as bars of what is asked for, and a remark says so.
     now: ms UTC, the present time of this machine unless given; bars that have not closed by then are not used. Raises SourceError when
     the folder has nothing for the coin, InputError when a file is broken, when the dates hold no bar, or when more bars are
     missing than allowed.
@@ -48,9 +49,9 @@ def load_files(request: Request, now: int | None = None) -> Market:
     folder, symbol, timeframe = request.data_dir, request.instrument.symbol, request.timeframe
     assert folder is not None
     _check_base(request)
-    every = catalogue(folder)
+    every = [_as_asked(file, request) if folder.is_file() else file for file in catalogue(folder)]
     shelf = _Shelf(every, [file for file in every if file.serves(request.exchange, symbol)], Reader(now))
-    stretches = serving(shelf.files, _wish(request), request.overlap, shelf.read)
+    stretches = _bars(shelf, request)
     if not stretches:
         raise SourceError(_nothing_for(folder, shelf, request))
     offered = [stretch for stretch in stretches if request.overlap(int(stretch.time[0]), stretch.end(timeframe)) > 0]
@@ -65,9 +66,15 @@ def load_files(request: Request, now: int | None = None) -> Market:
     finer, finer_parts = _finer_bars(request, shelf, folder, window)
     parts = (*chosen.parts, *funding_parts, *finer_parts)
     remarks += mark_remarks + list(dict.fromkeys(remark for part in parts for remark in part.remarks))
+    remarks += _repeats_of(part for part in (*funding_parts, *finer_parts) if part not in chosen.parts)
     remarks += dialect_remarks([(part.file.name, part.dialect) for part in parts])
     rows = Rows(chosen.time, chosen.values, funding, marks, finer)
     return assemble(request, rows, instrument, _source(chosen, request), tuple(remarks))
+
+
+def tells_no_coin(path: Path) -> bool:
+    """Whether a path is one file whose name does not tell whose bars it holds."""
+    return path.is_file() and recognised(path, path.name).untold
 
 
 def read_funding(files: Sequence[DataFile], read: Reader) -> tuple[pd.DataFrame | None, tuple[FileRows, ...]]:
@@ -92,6 +99,26 @@ def folder_tiers(files: Iterable[DataFile], exchange: str, symbol: str) -> tuple
             if tiers is not None:
                 return tiers, file.name
     return None
+
+
+def _as_asked(file: DataFile, request: Request) -> DataFile:
+    """A file whose name tells nothing, as bars of the coin and the timeframe asked for."""
+    if not file.untold:
+        return file
+    return replace(file, symbol=request.instrument.symbol, content=str(request.base_timeframe or request.timeframe))
+
+
+def _taken(file: DataFile, request: Request) -> str:
+    return f"{file.name} is taken as {file.content} bars of {file.symbol} on {request.exchange}: its name does not tell"
+
+
+def _bars(shelf: _Shelf, request: Request) -> list[Stretch]:
+    try:
+        return serving(shelf.files, _wish(request), request.overlap, shelf.read)
+    except InputError as error:
+        # What looks broken may only be taken for what it is not.
+        taken = [_taken(file, request) for file in shelf.files if file.untold]
+        raise InputError("; ".join([str(error), *taken])) from None
 
 
 def _check_base(request: Request) -> None:
@@ -123,7 +150,7 @@ def _marks(request: Request, shelf: _Shelf, window: Window) -> tuple[tuple[np.nd
     names = [part.file.name for part in parts]
     made = "" if stretches[0].base == frame else f", resampled from {stretches[0].base}"
     remarks = [f"Mark prices are those of {brief(names)}{made}; where one is missing the close stands in."]
-    remarks += [remark for part in parts for remark in part.remarks]
+    remarks += [remark for part in parts for remark in part.remarks] + _repeats_of(parts)
     return (time[rows], values[3, rows]), remarks + dialect_remarks([(part.file.name, part.dialect) for part in parts])
 
 
@@ -171,10 +198,15 @@ def _stretch_remarks(chosen: Stretch, offered: Sequence[Stretch], request: Reque
         remarks.append(
             f"The {timeframe} bars are made from {chosen.base} bars; {chosen.left_out} groups of them are not whole and are left out."
         )
-    nameless = [part.file.name for part in chosen.parts if part.file.exchange is None]
+    remarks += [f"{_taken(part.file, request)}." for part in chosen.parts if part.file.untold]
+    nameless = [part.file.name for part in chosen.parts if part.file.exchange is None and not part.file.untold]
     if nameless:
         remarks.append(f"Archive names hold no exchange: {brief(nameless)} taken as {request.exchange}, the exchange asked for.")
     return remarks
+
+
+def _repeats_of(parts: Iterable[FileRows]) -> list[str]:
+    return [f"{part.duplicates} repeated rows of {part.file.name} that agree were dropped." for part in parts if part.duplicates]
 
 
 def _source(chosen: Stretch, request: Request) -> str:
@@ -195,7 +227,18 @@ def _nothing_for(folder: Path, shelf: _Shelf, request: Request) -> str:
     others = {file.symbol or "" for file in same if file.serves(request.exchange, file.symbol or "")}
     hints = [_listed(f"{symbol} in", filter(_is_bars, contents(shelf.files))), _listed(f"{request.timeframe} bars of", others)]
     has = " and ".join(hint for hint in hints if hint)
-    return f"{folder} has no {wanted}.parquet or .csv" + (f"; it has {has}" if has else "")
+    sentence = f"{folder} has no {wanted}.parquet or .csv" + (f"; it has {has}" if has else "")
+    return sentence + _passed_over(shelf, wanted, f"{symbol}-{request.timeframe if base is None else base}-2024-01.zip")
+
+
+def _passed_over(shelf: _Shelf, own: str, archive: str) -> str:
+    """Up to three files of the folder that were not recognised, those that may be data first, and what to call them."""
+    unknown = [file.name for file in shelf.all_files if file.content is None]
+    if not unknown:
+        return ""
+    unknown.sort(key=lambda name: not name.endswith(SUFFIXES))
+    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+    return f"; not recognised: {', '.join(unknown[:3])}{more}; a file is known by a name such as {own}.csv or {archive}"
 
 
 def _is_bars(content: str) -> bool:

@@ -22,6 +22,7 @@ from backtest.data.columns import Origin, milliseconds, units_of
 from backtest.data.files.archives import MOST_TRADE_BYTES, check_sum, unpacked
 from backtest.data.files.catalogue import DataFile
 from backtest.data.files.dialects import HEAD_BYTES, csv_form
+from backtest.data.files.rows import refuse_other_days
 from backtest.data.integrity import fill_gaps
 from backtest.data.timeframe import Timeframe, utc_text
 from engine.errors import InputError
@@ -102,7 +103,7 @@ def bars_of_trades(file: DataFile, timeframe: Timeframe) -> TradeBars:
         stamps, price, quantity = chunk
         _refuse_broken(stamps, price, quantity, origin)
         time = milliseconds(stamps, "time", origin)
-        _refuse_other_days(file, time, origin)
+        refuse_other_days(file, time, origin)
         builder.add(time, price, quantity, origin)
         units += [unit for unit in units_of(stamps) if unit not in units]
         rows += stamps.size
@@ -132,14 +133,6 @@ def _refuse_broken(stamps: np.ndarray, price: np.ndarray, quantity: np.ndarray, 
             allowed = {"time": "a time", "price": "a finite number above zero", "quantity": "a finite number, zero or more"}[name]
             problem = "is missing" if np.isnan(column[row]) else f"= {column[row]:g} is refused: it must be {allowed}"
             raise InputError(f"{origin.row(row)}: {name} {problem}")
-
-
-def _refuse_other_days(file: DataFile, time: np.ndarray, origin: Origin) -> None:
-    if file.begin is not None and file.stop is not None:
-        outside = (time < file.begin) | (time >= file.stop)
-        if outside.any():
-            row = int(np.argmax(outside))
-            raise InputError(f"{origin.row(row, time[row])} is not of {file.span}, the time in the file's name")
 
 
 def _csv_chunks(file: DataFile) -> Iterator[tuple[Origin, Chunk, str]]:
