@@ -89,6 +89,7 @@ def build_parser() -> Parser:
     output.add_argument("--no-charts", action="store_true", help="write no PNG charts")
     output.add_argument("--json", action="store_true", help="print summary.json in place of the table")
     output.add_argument("--quiet", action="store_true", help="print nothing but errors; files are written all the same")
+    output.add_argument("--compare", nargs=2, metavar="RUN", default=None, help="two run folders side by side, and leave")
     output.add_argument("--list-params", action="store_true", help="list every setting with default, range and meaning, and leave")
     output.add_argument("--list-scenarios", action="store_true", help="list the scenarios of the simulated market, and leave")
     output.add_argument("--version", action="store_true", help="print the version and leave")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,20 @@ def print_scenarios(console: Console) -> None:
     console.print(table)
 
 
+def print_comparison(folders: list[str], console: Console, as_json: bool = False) -> None:
+    """Two saved runs side by side. Raises InputError for a folder that holds none."""
+    from backtest.report.comparison import comparison, differing_settings
+    from backtest.result import Result
+
+    one, other = (Result.load(folder) for folder in folders)
+    if as_json:
+        table = one.compare(other)
+        metrics = {name: {key: value if math.isfinite(value) else None for key, value in row.items()} for name, row in table.T.items()}
+        print(json.dumps({"runs": folders, "metrics": metrics, "settings": differing_settings(one, other)}, indent=1, allow_nan=False))
+        return
+    console.print(comparison(one, other, (Path(folders[0]).name, Path(folders[1]).name)))
+
+
 def run_configuration(settings: Configuration, refresh: bool = False, quiet: bool = True) -> Result:
     """Load the markets and run. Raises InputError or SourceError."""
     from backtest.data.instrument import instrument_from_filters
@@ -97,6 +112,9 @@ def _run(argv: list[str]) -> None:
         return
     if options.list_scenarios:
         print_scenarios(plain_console())
+        return
+    if options.compare:
+        print_comparison(options.compare, plain_console(), options.json)
         return
     settings = configuration(options)
     result = run_configuration(settings, refresh=options.refresh, quiet=options.quiet)

@@ -15,6 +15,7 @@ from backtest.data.instrument import Instrument
 from backtest.data.progress import Silent
 from backtest.result import Result
 from engine.errors import InputError, SourceError
+from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 from tests.results.ledgers import make_result
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,6 +172,41 @@ def test_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         assert f" {name} " in f" {out.replace(chr(10), ' ')} "
 
 
+def saved_runs(tmp_path: Path) -> list[str]:
+    one, other = (make_result(strategy=AdaptiveGrid(gamma=gamma), seed=seed) for gamma, seed in ((0.1, 1), (0.2, 2)))
+    return [str(one.save(tmp_path / "one")), str(other.save(tmp_path / "other"))]
+
+
+def test_two_runs_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = saved_runs(tmp_path)
+    first, second = (Result.load(folder).metrics["total_return"] for folder in folders)
+    assert cli.main(["--compare", *folders]) == 0
+    out = capsys.readouterr().out
+    (line,) = [line for line in out.splitlines() if line.strip().startswith("total return")]
+    assert [cell for cell in line.split() if cell not in ("total", "return", "%")] == [
+        f"{100.0 * value:,.2f}" for value in (first, second, second - first)
+    ]
+    (line,) = [line.split() for line in out.splitlines() if "strategy.gamma" in line]
+    assert line == ["strategy.gamma", "0.1", "0.2"]
+    assert "account.capital" not in out
+    assert cli.main(["--compare", folders[0], folders[0]]) == 0
+    assert "All settings are the same." in capsys.readouterr().out
+
+
+def test_two_runs_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = saved_runs(tmp_path)
+    assert cli.main(["--compare", *folders, "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["settings"] == [["strategy.gamma", 0.1, 0.2]]
+    row = values["metrics"]["total_return"]
+    assert row["difference"] == pytest.approx(row["other"] - row["this"], abs=1e-15)
+
+
+def test_a_folder_that_is_no_run_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--compare", saved_runs(tmp_path)[0], str(tmp_path)]) == 2
+    assert "is not a saved result" in capsys.readouterr().err
+
+
 def test_list_params_shows_what_the_document_has(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--list-params"]) == 0
     out = capsys.readouterr().out
@@ -190,7 +226,7 @@ def test_help_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     names = "coins start end timeframe capital leverage no-short strategy config set source exchange data-dir wallet margin sub-bars fills"
     names += " through-bps path fees seed output no-charts json quiet list-params version"
-    names += " cache-dir refresh max-gap-pct bars-from filters scenario list-scenarios"
+    names += " cache-dir refresh max-gap-pct bars-from filters scenario list-scenarios compare"
     for name in names.split():
         assert f"--{name}" in out
 
