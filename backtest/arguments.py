@@ -86,6 +86,12 @@ def build_parser() -> Parser:
     strategy.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting; may be given several times")
     output = parser.add_argument_group("output")
     output.add_argument("--output", metavar="DIR", default=str(DEFAULT_OUTPUT), help=f"where run folders go (default: {DEFAULT_OUTPUT})")
+    output.add_argument(
+        "--sensitivity",
+        choices=("coarse", "full", "none"),
+        default="coarse",
+        help="scan of the break-even points: full runs every maker fee and funding multiple, none leaves the table out as well",
+    )
     output.add_argument("--no-charts", action="store_true", help="write no PNG charts")
     output.add_argument("--json", action="store_true", help="print summary.json in place of the table")
     output.add_argument("--quiet", action="store_true", help="print nothing but errors; files are written all the same")

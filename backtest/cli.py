@@ -120,15 +120,22 @@ def _run(argv: list[str]) -> None:
     result = run_configuration(settings, refresh=options.refresh, quiet=options.quiet)
 
     # Imported after the run: a refusal should not wait for the writers of files.
+    from backtest.data.progress import watcher
     from backtest.output import write_run
     from backtest.report.terminal import print_report
     from backtest.storage import summary
+    from backtest.studies import study
 
+    studies = None
+    if options.sensitivity != "none":
+        with watcher(options.quiet or not sys.stderr.isatty()) as watching:
+            studies = study(result, options.sensitivity, watching.watch("other assumptions"))
+    values = None if studies is None else studies.as_json()
     if options.json:
-        print(json.dumps(summary(result), indent=1, allow_nan=False))
+        print(json.dumps(summary(result, values), indent=1, allow_nan=False))
     elif not options.quiet:
-        print_report(result)
-    folder = write_run(result, settings, Path(options.output), charts=not options.no_charts)
+        print_report(result, studies=studies)
+    folder = write_run(result, settings, Path(options.output), charts=not options.no_charts, studies=values)
     if not options.quiet:
         print(f"written to {folder}", file=sys.stderr if options.json else sys.stdout)
 

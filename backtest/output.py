@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backtest.configuration import Configuration
 from engine.errors import InputError
@@ -35,8 +35,16 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
-def write_run(result: Result, configuration: Configuration, root: Path = DEFAULT_OUTPUT, charts: bool = True) -> Path:
+def write_run(
+    result: Result,
+    configuration: Configuration,
+    root: Path = DEFAULT_OUTPUT,
+    charts: bool = True,
+    studies: Mapping[str, Any] | None = None,
+) -> Path:
     """Write a run's files into a new folder under `root` and return it; a taken name gets -2, -3 and so on.
+
+    studies: for summary.json, see `backtest.studies`.
 
     Raises InputError when the folder cannot be written.
     """
@@ -49,7 +57,7 @@ def write_run(result: Result, configuration: Configuration, root: Path = DEFAULT
     while True:
         folder = root / (name if attempt == 1 else f"{name}-{attempt}")
         try:
-            write_whole(folder, lambda into: write_files(result, into, configuration.data, charts))
+            write_whole(folder, lambda into: write_files(result, into, configuration.data, charts, studies))
             return folder
         except FileExistsError as error:
             if attempt > 1000 or not folder.exists():

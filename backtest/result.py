@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from backtest.configuration import DataSettings
+    from backtest.sensitivity.study import Scans
+    from backtest.sensitivity.table import Sensitivity
+    from backtest.uncertainty.estimate import Uncertainty
 
 __all__ = ["Ledger", "Result"]
 
@@ -247,6 +250,37 @@ class Result:
         table = pd.DataFrame({"this": dict(self.metrics), "other": dict(other.metrics)}, index=list(METRICS))
         table["difference"] = table["other"] - table["this"]
         return table
+
+    @property
+    def monthly_returns(self) -> pd.DataFrame:
+        """Returns by month: years as rows, 1 to 12 and `year` as columns, fractions."""
+        from backtest.metrics import monthly_returns
+
+        return monthly_returns(self)
+
+    def worst_drawdowns(self, n: int = 5) -> pd.DataFrame:
+        """The deepest drawdowns at closes: from, trough, to, depth, bars."""
+        from backtest.metrics import worst_drawdowns
+
+        return worst_drawdowns(self, n)
+
+    def attribution_by(self, by: Any) -> pd.DataFrame:
+        """Profit by `day`, `month`, `year`, `symbol`, `regime`, or a label per bar; see `backtest.metrics.attribution_by`."""
+        from backtest.metrics import attribution_by
+
+        return attribution_by(self, by)
+
+    def sensitivity(self, scans: Scans = "full", threads: int | None = None) -> Sensitivity:
+        """The same run under assumptions that bars cannot decide between; see `backtest.sensitivity`. Raises InputError."""
+        from backtest.sensitivity import sensitivity
+
+        return sensitivity(self, threads, scans=scans)
+
+    def uncertainty(self, draws: int = 2000, seed: int = 1) -> Uncertainty:
+        """Intervals of return, Sharpe ratio and drawdown by block bootstrap of the days; see `backtest.uncertainty`."""
+        from backtest.uncertainty import uncertainty
+
+        return uncertainty(self, draws, seed)
 
     # --- showing and keeping ------------------------------------------------------------------------------------------------
 

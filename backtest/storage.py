@@ -67,8 +67,11 @@ def _times_as_text(times: pd.Series) -> np.ndarray:
     return text
 
 
-def summary(result: Result) -> dict[str, Any]:
-    """Headline, warnings, assumptions, metrics and attribution of a result as plain values; stable order of keys."""
+def summary(result: Result, studies: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Headline, warnings, assumptions, metrics and attribution of a result as plain values; stable order of keys.
+
+    studies: what `backtest.studies.Studies.as_json` gives; without it a reader finds null in its places.
+    """
     split = len(result.symbols) > 1 and (result.has_log or not result.is_shared)
     values: dict[str, Any] = {
         "title": findings.title(result),
@@ -88,6 +91,7 @@ def summary(result: Result) -> dict[str, Any]:
         "metrics": dict(result.metrics),
         "coins": {symbol: dict(result[symbol].metrics) for symbol in result.symbols} if split else {},
         "attribution": {column: result.attribution[column].to_dict() for column in result.attribution},
+        **(dict.fromkeys(("fragile", "sensitivity", "uncertainty")) if studies is None else studies),
     }
     plain: dict[str, Any] = _plain(values)
     return plain
@@ -207,9 +211,11 @@ def _write_csv(table: pd.DataFrame, times: tuple[str, ...], path: Path) -> None:
     table.to_csv(path, index=False, lineterminator="\n")
 
 
-def write_files(result: Result, folder: Path, data: DataSettings | None = None, charts: bool = True) -> None:
+def write_files(
+    result: Result, folder: Path, data: DataSettings | None = None, charts: bool = True, studies: Mapping[str, Any] | None = None
+) -> None:
     """Write all files of a result into an existing folder."""
-    for name, values in (("summary.json", summary(result)), ("run.json", _internals(result))):
+    for name, values in (("summary.json", summary(result, studies)), ("run.json", _internals(result))):
         (folder / name).write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     _write_csv(result.trades, ("time",), folder / "trades.csv")
     _write_csv(result.lots, ("opened", "closed"), folder / "lots.csv")

@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from backtest.configuration import strategy_parameters
 from backtest.lots import OPEN
+from backtest.metrics import benchmark as against
+from backtest.metrics import distribution as daily_shape
 from backtest.metrics import equity as curve
 from backtest.metrics import lots as of_lots
 from backtest.metrics.attribution import PARTS
+from backtest.metrics.drawdowns import recovery_bars
+from backtest.metrics.holdings import average_lots_held, net_exposure, time_at_cap
+from backtest.metrics.months import month_of, period_returns
 from engine.records import (
     HALT_LABEL,
+    MARKET_CLOSE_LABEL,
     OPEN_LABEL,
     PRUNE_DEVIANCE,
     PRUNE_FUNDING,
     PRUNE_GAP,
     PRUNE_OFFSET,
     PRUNE_OLDEST,
+    RECENTER_LABEL,
     SHIFT_LABEL,
     SHORTFALL_LABEL,
     STOP_LABEL,
@@ -43,10 +51,19 @@ PRUNES = {
     "prunes_offset": PRUNE_OFFSET,
 }
 
-# Metrics of single lots, which the loop's totals do not hold.
+# Labels of orders that fill; a delisting and a liquidation are the exchange's own doing.
+FILLS = (*range(OPEN_LABEL, PRUNE_OFFSET + 1), RECENTER_LABEL, MARKET_CLOSE_LABEL)
+
+# Metrics of what was held at each close, which the loop's totals do not hold.
+OF_HOLDINGS = (
+    *("net_exposure_average", "return_at_net_exposure", "excess_at_net_exposure", "beta_at_net_exposure", "alpha_at_net_exposure"),
+    *("lots_held_average", "level_use_average", "time_at_cap"),
+)
+# Metrics that are made from the event log.
 NEED_THE_LOG = (
     *("win_rate", "win_rate_closed", "profit_factor", "profit_factor_closed", "expectancy", "average_hold_hours", "payoff"),
     *("largest_win", "largest_loss", "gross_profit", "gross_loss"),
+    *OF_HOLDINGS,
 )
 
 METRICS: dict[str, Metric] = {
@@ -59,11 +76,29 @@ METRICS: dict[str, Metric] = {
     "final_equity": Metric("quote", "wallet and unrealized PnL at the last close"),
     "best_day": Metric("fraction", "largest return of a UTC day"),
     "worst_day": Metric("fraction", "smallest return of a UTC day"),
+    "best_month": Metric("fraction", "largest return of a UTC calendar month; the first and last may be in part"),
+    "worst_month": Metric("fraction", "smallest return of a UTC calendar month; the first and last may be in part"),
+    "beta": Metric("ratio", "covariance of daily returns with those of buy and hold, over the variance of these"),
+    "alpha": Metric(
+        "fraction per year", "mean daily return beyond beta times buy and hold's, compounded over 365 days; risk-free rate zero"
+    ),
+    "net_exposure_average": Metric("ratio", "mean of long less short notional over equity at closes, 0 without equity"),
+    "return_at_net_exposure": Metric(
+        "fraction", "buy and hold with the average net exposure as its share of the capital, the rest idle, not rebalanced"
+    ),
+    "excess_at_net_exposure": Metric("fraction", "total return less that return"),
+    "beta_at_net_exposure": Metric("ratio", "beta against that holding; NaN when it stands still"),
+    "alpha_at_net_exposure": Metric("fraction per year", "alpha against that holding; NaN when it stands still"),
     "volatility": Metric("fraction per sqrt(year)", "sample standard deviation of returns per bar, times sqrt(bars per year)"),
     "sharpe": Metric("ratio", "mean over sample standard deviation of returns per bar, times sqrt(bars per year); risk-free rate zero"),
     "sharpe_daily": Metric("ratio", "the same of returns per UTC day, times sqrt(365)"),
     "sortino": Metric("ratio", "mean over downside deviation (root mean square of the returns below zero, over all bars), annualized"),
     "calmar": Metric("ratio", "CAGR over the maximum drawdown at closes"),
+    "value_at_risk": Metric("fraction", "loss that 5 % of UTC days exceed (interpolated quantile of daily returns); positive for a loss"),
+    "expected_shortfall": Metric("fraction", "mean loss of the worst 1 + floor(0.05*(days - 1)) UTC days; positive for a loss"),
+    "skew": Metric("ratio", "third standardized moment of daily returns, of the population (no correction for bias)"),
+    "kurtosis": Metric("ratio", "fourth standardized moment of daily returns less 3 (excess), of the population (no correction for bias)"),
+    "ulcer_index": Metric("fraction", "root mean square of the drawdowns at closes"),
     "max_drawdown": Metric(
         "fraction", "deepest fall of equity from its peak along the walked path inside bars; known for one whole wallet only, else NaN"
     ),
@@ -71,6 +106,10 @@ METRICS: dict[str, Metric] = {
     "average_drawdown": Metric("fraction", "mean over the drawdowns of the deepest point of each, at closes"),
     "longest_drawdown_bars": Metric("bars", "longest stay below the peak, at closes"),
     "longest_drawdown_days": Metric("days", "the same in days"),
+    "max_drawdown_recovery_bars": Metric(
+        "bars", "from the deepest close of the maximum drawdown to the first close at the peak again; NaN when it was not made good"
+    ),
+    "max_drawdown_recovery_days": Metric("days", "the same in days"),
     "time_under_water": Metric("fraction", "share of bars that close below the peak"),
     "longs_opened": Metric("lots", "long lots opened"),
     "shorts_opened": Metric("lots", "short lots opened"),
@@ -97,15 +136,35 @@ METRICS: dict[str, Metric] = {
     "funding_paid": Metric("quote", "funding paid, as a positive number"),
     "funding_received": Metric("quote", "funding received"),
     "funding_net": Metric("quote", "funding received less paid"),
+    "funding_share": Metric(
+        "fraction", "net funding over the gross profit of exits after both fees and before funding; negative when paid on balance"
+    ),
     "turnover": Metric("quote", "notional of all fills"),
     "turnover_ratio": Metric("ratio", "turnover over capital"),
     "maker_share": Metric("fraction", "share of the turnover filled by resting limit orders"),
     "slippage_cost": Metric("quote", "given up against the path price by market orders and stops"),
     "entries_placed": Metric("orders", "entry orders placed; those that rest on over a re-quote count once"),
     "fill_rate": Metric("fraction", "entry orders filled over entry orders placed"),
+    "orders_placed": Metric(
+        "orders", "orders placed of every kind: entries, take-profits, stops, market orders; a re-priced one counts anew"
+    ),
+    "order_churn": Metric("ratio", "orders placed of every kind over fills; a market order or stop that closes several lots fills each"),
     "rungs_wanted": Metric("rungs", "grid rungs the strategy wanted to quote, counted whenever a ladder is placed anew"),
     "rungs_dropped": Metric("fraction", "share of them dropped for step size, minimum quantity or minimum notional"),
     "max_lots_held": Metric("lots", "most lots one side of one coin held at once"),
+    "lots_held_average": Metric("lots", "mean of the lots one side of one coin holds, over the closes at which it holds any"),
+    "level_use_max": Metric(
+        "ratio", "most lots held over the strategy's grid_levels; above 1 when levels were armed anew; NaN without levels"
+    ),
+    "level_use_average": Metric("ratio", "average lots held over grid_levels; NaN without levels"),
+    "time_at_cap": Metric(
+        "fraction",
+        "share of closes, over all coins, at which a side has less room below max_position_pct than one order of order_pct; "
+        "NaN for strategies without both and for one coin's part of a shared wallet",
+    ),
+    "cap_hits": Metric(
+        "ladders", "ladders of entries that a limit of position or margin cut short; NaN for strategies that do not count them"
+    ),
     "leverage_max": Metric("ratio", "highest gross notional over equity at a close"),
     "exposure_average": Metric("ratio", "mean of gross notional over equity at closes"),
     "time_in_position": Metric("fraction", "share of bars that close with a lot open"),
@@ -133,6 +192,12 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole > 0.0 else math.nan
 
 
+def _levels(result: Result) -> float:
+    """Levels a side of the strategy's grid; NaN for a strategy that has no such parameter."""
+    levels = strategy_parameters(result.strategy).get("grid_levels")
+    return float(levels) if isinstance(levels, (int, float)) else math.nan
+
+
 def _from_curve(result: Result) -> dict[str, float]:
     values, capital, per_year = result.equity_values, result.capital, curve.bars_per_year(result.timeframe.ms)
     returns = curve.returns_per_bar(values, capital)
@@ -141,7 +206,9 @@ def _from_curve(result: Result) -> dict[str, float]:
     longest = curve.longest_drawdown_bars(drawdown)
     held = float(result.buy_and_hold_values[-1] / capital - 1.0) if values.size else math.nan
     total, annual = curve.total_return(values, capital), curve.cagr(values, capital, per_year)
-    deepest = curve.max_drawdown(drawdown)
+    deepest, recovery = curve.max_drawdown(drawdown), recovery_bars(drawdown)
+    _, monthly = period_returns(month_of(result.time), values, capital)
+    holding = curve.daily_returns(result.time, result.buy_and_hold_values, capital)
     return {
         "total_return": total,
         "cagr": annual,
@@ -150,6 +217,15 @@ def _from_curve(result: Result) -> dict[str, float]:
         "final_equity": float(values[-1]) if values.size else capital,
         "best_day": curve.best(daily),
         "worst_day": curve.worst(daily),
+        "best_month": curve.best(monthly),
+        "worst_month": curve.worst(monthly),
+        "beta": against.beta(daily, holding),
+        "alpha": against.alpha(daily, holding),
+        "value_at_risk": daily_shape.value_at_risk(daily),
+        "expected_shortfall": daily_shape.expected_shortfall(daily),
+        "skew": daily_shape.skewness(daily),
+        "kurtosis": daily_shape.excess_kurtosis(daily),
+        "ulcer_index": curve.ulcer_index(drawdown),
         "volatility": curve.volatility(returns, per_year),
         "sharpe": curve.sharpe(returns, per_year),
         "sharpe_daily": curve.sharpe(daily, curve.DAYS_PER_YEAR),
@@ -159,7 +235,30 @@ def _from_curve(result: Result) -> dict[str, float]:
         "average_drawdown": curve.average_drawdown(drawdown),
         "longest_drawdown_bars": longest,
         "longest_drawdown_days": longest * result.timeframe.ms / curve.DAY_MS,
+        "max_drawdown_recovery_bars": recovery,
+        "max_drawdown_recovery_days": recovery * result.timeframe.ms / curve.DAY_MS,
         "time_under_water": curve.time_under_water(drawdown),
+    }
+
+
+def _from_holdings(result: Result) -> dict[str, float]:
+    if not result.has_log or result.time.size == 0:
+        return dict.fromkeys(OF_HOLDINGS, math.nan)
+    capital, held = result.capital, result.buy_and_hold_values
+    exposure, lots = float(np.mean(net_exposure(result))), average_lots_held(result)
+    holding = against.held_at_exposure(held, capital, exposure)
+    daily = curve.daily_returns(result.time, result.equity_values, capital)
+    daily_holding = curve.daily_returns(result.time, holding, capital)
+    at_exposure = curve.total_return(holding, capital)
+    return {
+        "net_exposure_average": exposure,
+        "return_at_net_exposure": at_exposure,
+        "excess_at_net_exposure": curve.total_return(result.equity_values, capital) - at_exposure,
+        "beta_at_net_exposure": against.beta(daily, daily_holding),
+        "alpha_at_net_exposure": against.alpha(daily, daily_holding),
+        "lots_held_average": lots,
+        "level_use_average": _ratio(lots, _levels(result)),
+        "time_at_cap": time_at_cap(result),
     }
 
 
@@ -244,11 +343,17 @@ def _from_states(result: Result) -> dict[str, float]:
     profit, loss = total("gross_profit"), total("gross_loss")
     values["win_rate_exits"] = _ratio(wins, wins + losses)
     values["profit_factor_exits"] = profit / loss if loss > 0.0 else (math.inf if profit > 0.0 else math.nan)
+    fills = sum(events(label) for label in FILLS)
+    values["funding_share"] = _ratio(total("funding"), profit)
+    values["orders_placed"] = total("orders_placed")
+    values["order_churn"] = _ratio(total("orders_placed"), fills)
     values["entries_placed"] = total("entries_placed")
     values["fill_rate"] = _ratio(total("entries_filled"), total("entries_placed"))
     values["rungs_wanted"] = total("wanted_rungs")
     values["rungs_dropped"] = _ratio(total("dropped_rungs"), total("wanted_rungs"))
     values["max_lots_held"] = float(max((int(state["lots_max"]) for state in states), default=0))
+    values["level_use_max"] = _ratio(values["max_lots_held"], _levels(result))
+    values["cap_hits"] = remembered("cap_hits")
     for name, label in PRUNES.items():
         values[name] = events(label)
     values["prunes"] = sum(values[name] for name in PRUNES)
@@ -264,7 +369,13 @@ def _from_states(result: Result) -> dict[str, float]:
 
 def compute_metrics(result: Result) -> dict[str, float]:
     """Every metric of METRICS, in that order; NaN where it has no meaning or the run did not record what it needs."""
-    values = {**_from_curve(result), **_from_lots(result), **_from_accounts(result), **_from_states(result)}
+    values = {
+        **_from_curve(result),
+        **_from_holdings(result),
+        **_from_lots(result),
+        **_from_accounts(result),
+        **_from_states(result),
+    }
     parts = result.attribution["total"]
     values.update({f"pnl_{part}": float(parts[part]) for part in PARTS})
     return {name: values[name] for name in METRICS}

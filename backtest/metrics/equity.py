@@ -97,8 +97,8 @@ def max_drawdown(drawdown: np.ndarray) -> float:
     return float(np.max(drawdown)) if drawdown.size else math.nan
 
 
-def _episodes(drawdown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First bar and the bar after the last one of each stay under water."""
+def under_water_stays(drawdown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First bar and the bar after the last one of each stay under water; two int64 arrays [stays]."""
     under = np.concatenate(([False], drawdown > 0.0, [False]))
     edges = np.flatnonzero(under[1:] != under[:-1])
     return edges[0::2], edges[1::2]
@@ -108,7 +108,7 @@ def average_drawdown(drawdown: np.ndarray) -> float:
     """Mean depth of the drawdowns, each counted once with its deepest point; 0 when there was none."""
     if drawdown.size == 0:
         return math.nan
-    starts, _ = _episodes(drawdown)
+    starts, _ = under_water_stays(drawdown)
     if starts.size == 0:
         return 0.0
     # Between two starts lie one stay under water and bars of zero drawdown, so the maximum is that stay's.
@@ -119,8 +119,13 @@ def longest_drawdown_bars(drawdown: np.ndarray) -> float:
     """Bars of the longest stay below the peak, whether or not it was over at the end."""
     if drawdown.size == 0:
         return math.nan
-    starts, ends = _episodes(drawdown)
+    starts, ends = under_water_stays(drawdown)
     return float(np.max(ends - starts)) if starts.size else 0.0
+
+
+def ulcer_index(drawdown: np.ndarray) -> float:
+    """Root mean square of the drawdowns at closes, a fraction (Martin and McCann 1989, who give it in percent)."""
+    return math.sqrt(float(np.mean(drawdown**2))) if drawdown.size else math.nan
 
 
 def time_under_water(drawdown: np.ndarray) -> float:

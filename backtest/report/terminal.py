@@ -16,6 +16,7 @@ from backtest.report import findings
 
 if TYPE_CHECKING:
     from backtest.result import Result
+    from backtest.studies import Studies
 
 PLAIN_WIDTH = 100
 NAME_WIDTH = 26
@@ -122,10 +123,31 @@ def attribution_table(result: Result) -> Table:
     return table
 
 
-def report(result: Result, width: int) -> RenderableType:
-    """Everything the terminal shows, in order: what was not quoted, the source, warnings, the table, the fine print."""
+def study_lines(studies: Studies, simulated: bool) -> list[RenderableType]:
+    """The sensitivity table, the luck in the days, and what they say in words."""
+    from backtest.sensitivity.rendering import sensitivity_table
+    from backtest.uncertainty.show import sentences, uncertainty_table
+
+    lines: list[RenderableType] = []
+    if studies.left_out:
+        lines.append(Text(studies.left_out, style="yellow"))
+    if studies.sensitivity is not None:
+        table = sensitivity_table(studies.sensitivity)
+        table.title = Text(f"{'SIMULATED: ' if simulated else ''}{table.title}", style="bold")
+        lines += [table, *(Text(line) for line in studies.sensitivity.sentences()), Text("")]
+    if studies.uncertainty is not None:
+        if studies.uncertainty.known:
+            lines.append(uncertainty_table(studies.uncertainty))
+        lines += [Text(line) for line in sentences(studies.uncertainty)]
+    return [*lines, Text("")]
+
+
+def report(result: Result, width: int, studies: Studies | None = None) -> RenderableType:
+    """Everything the terminal shows: what was not quoted, the source, warnings, the table, the studies, the fine print."""
     lines: list[RenderableType] = [Text(line, style="bold red") for line in findings.nothing_quoted(result)]
     lines.append(Text(findings.about(result), style="bold"))
+    if studies is not None and studies.headline:
+        lines.append(Text(studies.headline, style="bold red"))
     doubts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     doubts.add_column(no_wrap=True)
     doubts.add_column(overflow="fold")
@@ -139,6 +161,7 @@ def report(result: Result, width: int) -> RenderableType:
     lines.append(attribution_table(result))
     lines += [Text(line) for line in findings.ladder_use(result)]
     lines.append(Text(""))
+    lines += [] if studies is None else study_lines(studies, result.simulated)
     lines.append(Text("Assumed", style="bold"))
     fine = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     fine.add_column(no_wrap=True)
@@ -156,10 +179,10 @@ def as_text(result: Result, width: int = PLAIN_WIDTH) -> str:
     return "\n".join(line.rstrip() for line in sink.getvalue().splitlines()) + "\n"
 
 
-def print_report(result: Result, console: Console | None = None) -> None:
+def print_report(result: Result, console: Console | None = None, studies: Studies | None = None) -> None:
     """Print the report; PLAIN_WIDTH columns when the output is not a terminal."""
     if console is None:
         console = Console(highlight=False)
         if not console.is_terminal:
             console = Console(highlight=False, width=PLAIN_WIDTH, color_system=None)
-    console.print(report(result, console.width))
+    console.print(report(result, console.width, studies))

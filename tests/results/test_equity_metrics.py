@@ -70,12 +70,18 @@ def test_stays_under_water(drawdown: list[float], average: float, longest: int, 
         curve.average_drawdown(EMPTY),
         curve.longest_drawdown_bars(EMPTY),
         curve.time_under_water(EMPTY),
+        curve.ulcer_index(EMPTY),
         curve.best(EMPTY),
         curve.worst(EMPTY),
     ],
 )
 def test_without_meaning_is_nan(value: float) -> None:
     assert math.isnan(value)
+
+
+def test_ulcer_index_by_hand() -> None:
+    assert curve.ulcer_index(np.array([0.0, 0.3, 0.4, 0.0])) == pytest.approx(0.25)
+    assert curve.ulcer_index(np.zeros(3)) == 0.0
 
 
 def test_nothing_left_is_a_loss_of_everything_a_year() -> None:
