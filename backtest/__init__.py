@@ -5,6 +5,7 @@ from backtest.checks import check_lookahead, check_warmup
 from backtest.data.instrument import Instrument
 from backtest.data.load import load, load_markets
 from backtest.data.market import Market
+from backtest.report.heat_map import heat_map
 from backtest.result import Result
 from backtest.run import run
 from backtest.stepper import Stepper
@@ -31,6 +32,7 @@ __all__ = [
     "Strategy",
     "check_lookahead",
     "check_warmup",
+    "heat_map",
     "load",
     "load_markets",
     "run",

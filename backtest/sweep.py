@@ -282,7 +282,9 @@ def sweep(
     for number, values in zip(order[1:], _on_threads(work, order[1:], threads or os.cpu_count() or 1), strict=True):
         table[number] = values
     settings = {name: [row.values[place] for row in rows] for place, name in enumerate(grid)}
-    return pd.DataFrame({**settings, **{name: [values[place] for values in table] for place, name in enumerate(names)}})
+    made = pd.DataFrame({**settings, **{name: [values[place] for values in table] for place, name in enumerate(names)}})
+    made.attrs["simulated"] = any(market.simulated for market in listed)  # for the title of a picture of it
+    return made
 
 
 def check_weights(weights: Sequence[float], count: int, rows: Sequence[Combination]) -> None:
