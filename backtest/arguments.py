@@ -93,6 +93,7 @@ def build_parser() -> Parser:
         help="scan of the break-even points: full runs every maker fee and funding multiple, none leaves the table out as well",
     )
     output.add_argument("--no-charts", action="store_true", help="write no PNG charts")
+    output.add_argument("--html", action="store_true", help="write report.html, one page that needs no network, into the run's folder")
     output.add_argument("--json", action="store_true", help="print summary.json in place of the table")
     output.add_argument("--quiet", action="store_true", help="print nothing but errors; files are written all the same")
     output.add_argument("--compare", nargs=2, metavar="RUN", default=None, help="two run folders side by side, and leave")

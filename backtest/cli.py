@@ -130,12 +130,11 @@ def _run(argv: list[str]) -> None:
     if options.sensitivity != "none":
         with watcher(options.quiet or not sys.stderr.isatty()) as watching:
             studies = study(result, options.sensitivity, watching.watch("other assumptions"))
-    values = None if studies is None else studies.as_json()
     if options.json:
-        print(json.dumps(summary(result, values), indent=1, allow_nan=False))
+        print(json.dumps(summary(result, None if studies is None else studies.as_json()), indent=1, allow_nan=False))
     elif not options.quiet:
         print_report(result, studies=studies)
-    folder = write_run(result, settings, Path(options.output), charts=not options.no_charts, studies=values)
+    folder = write_run(result, settings, Path(options.output), charts=not options.no_charts, studies=studies, html=options.html)
     if not options.quiet:
         print(f"written to {folder}", file=sys.stderr if options.json else sys.stdout)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backtest.configuration import Configuration
 from engine.errors import InputError
 
 if TYPE_CHECKING:
     from backtest.result import Result
+    from backtest.studies import Studies
 
 DEFAULT_OUTPUT = Path("data/output")
 
@@ -40,11 +41,12 @@ def write_run(
     configuration: Configuration,
     root: Path = DEFAULT_OUTPUT,
     charts: bool = True,
-    studies: Mapping[str, Any] | None = None,
+    studies: Studies | None = None,
+    html: bool = False,
 ) -> Path:
     """Write a run's files into a new folder under `root` and return it; a taken name gets -2, -3 and so on.
 
-    studies: for summary.json, see `backtest.studies`.
+    studies: for summary.json and the page. html: whether to write report.html.
 
     Raises InputError when the folder cannot be written.
     """
@@ -57,7 +59,7 @@ def write_run(
     while True:
         folder = root / (name if attempt == 1 else f"{name}-{attempt}")
         try:
-            write_whole(folder, lambda into: write_files(result, into, configuration.data, charts, studies))
+            write_whole(folder, lambda into: write_files(result, into, configuration.data, charts, studies, html))
             return folder
         except FileExistsError as error:
             if attempt > 1000 or not folder.exists():

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from backtest.configuration import DataSettings
     from backtest.sensitivity.study import Scans
     from backtest.sensitivity.table import Sensitivity
+    from backtest.studies import Studies
     from backtest.uncertainty.estimate import Uncertainty
 
 __all__ = ["Ledger", "Result"]
@@ -289,6 +290,16 @@ class Result:
         from backtest.report.charts import overview
 
         return overview(self)
+
+    def report(self, path: str | Path, studies: Studies | None = None) -> Path:
+        """Write the result as one HTML page that needs no network; studies: as `backtest.studies.study` makes them, made if None.
+
+        Raises InputError when it cannot be written.
+        """
+        from backtest.report.html import write_report
+        from backtest.studies import study
+
+        return write_report(self, path, study(self) if studies is None else studies)
 
     def save(self, folder: str | Path, data: DataSettings | None = None, charts: bool = False) -> Path:
         """Write summary.json, trades.csv, equity.parquet, lots.csv, config.toml and run.json into a new or empty folder.

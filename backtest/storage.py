@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,9 @@ from backtest.output import write_whole
 from backtest.report import findings
 from backtest.result import Result
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from backtest.studies import Studies
 
 FORMAT = 1
 FILES = ("summary.json", "run.json", "trades.csv", "lots.csv", "equity.parquet", "config.toml")
@@ -212,10 +215,16 @@ def _write_csv(table: pd.DataFrame, times: tuple[str, ...], path: Path) -> None:
 
 
 def write_files(
-    result: Result, folder: Path, data: DataSettings | None = None, charts: bool = True, studies: Mapping[str, Any] | None = None
+    result: Result,
+    folder: Path,
+    data: DataSettings | None = None,
+    charts: bool = True,
+    studies: Studies | None = None,
+    html: bool = False,
 ) -> None:
     """Write all files of a result into an existing folder."""
-    for name, values in (("summary.json", summary(result, studies)), ("run.json", _internals(result))):
+    told = summary(result, None if studies is None else studies.as_json())
+    for name, values in (("summary.json", told), ("run.json", _internals(result))):
         (folder / name).write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     _write_csv(result.trades, ("time",), folder / "trades.csv")
     _write_csv(result.lots, ("opened", "closed"), folder / "lots.csv")
@@ -227,6 +236,10 @@ def write_files(
         from backtest.report.charts import write_charts
 
         write_charts(result, folder)
+    if html:
+        from backtest.report.html import write_report
+
+        write_report(result, folder / "report.html", studies)
 
 
 def write_result(result: Result, folder: Path, data: DataSettings | None, charts: bool) -> Path:

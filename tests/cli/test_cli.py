@@ -63,6 +63,13 @@ def test_charts_are_written_unless_told_not_to(calls: list[Configuration], tmp_p
     assert calls[0].data.coins == ("BTC",)
 
 
+def test_a_page_is_written_when_asked_for(calls: list[Configuration], tmp_path: Path) -> None:
+    assert cli.main(["--quiet", "--no-charts", "--html", "--output", str(tmp_path)]) == 0
+    page = (written(tmp_path) / "report.html").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "SIMULATED" in page
+
+
 def test_json_prints_the_summary_and_nothing_else(calls: list[Configuration], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--json", "--output", str(tmp_path), "--no-charts"]) == 0
     out, err = capsys.readouterr()
@@ -226,7 +233,7 @@ def test_help_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     names = "coins start end timeframe capital leverage no-short strategy config set source exchange data-dir wallet margin sub-bars fills"
     names += " through-bps path fees seed output no-charts json quiet list-params version"
-    names += " cache-dir refresh max-gap-pct bars-from filters scenario list-scenarios compare"
+    names += " cache-dir refresh max-gap-pct bars-from filters scenario list-scenarios compare sensitivity html"
     for name in names.split():
         assert f"--{name}" in out
 
