@@ -127,9 +127,10 @@ def _run(argv: list[str]) -> None:
     from backtest.studies import study
 
     studies = None
-    if options.sensitivity != "none":
+    if options.sensitivity != "none" or options.ablate or options.exposure_ladder:
         with watcher(options.quiet or not sys.stderr.isatty()) as watching:
-            studies = study(result, options.sensitivity, watching.watch("other assumptions"))
+            told = watching.watch("other assumptions")
+            studies = study(result, options.sensitivity, told, options.ablate, options.exposure_ladder)
     if options.json:
         print(json.dumps(summary(result, None if studies is None else studies.as_json()), indent=1, allow_nan=False))
     elif not options.quiet:

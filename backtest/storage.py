@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 FILES = ("summary.json", "run.json", "trades.csv", "lots.csv", "equity.parquet", "config.toml")
+# What summary.json has of studies, null where none was made.
+STUDIES = ("fragile", "sensitivity", "uncertainty", "worst_days", "ablation", "exposure_ladder")
 # State fields of more numbers than this are tables of lots and orders, which the log stands for.
 _LARGEST_FIELD = 256
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+(?=[^\s/\\])")
@@ -94,7 +96,7 @@ def summary(result: Result, studies: Mapping[str, Any] | None = None) -> dict[st
         "metrics": dict(result.metrics),
         "coins": {symbol: dict(result[symbol].metrics) for symbol in result.symbols} if split else {},
         "attribution": {column: result.attribution[column].to_dict() for column in result.attribution},
-        **(dict.fromkeys(("fragile", "sensitivity", "uncertainty")) if studies is None else studies),
+        **(dict.fromkeys(STUDIES) if studies is None else studies),
     }
     plain: dict[str, Any] = _plain(values)
     return plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from backtest.sensitivity.study import Scans, sensitivity
@@ -12,6 +12,11 @@ from backtest.uncertainty.show import as_json as uncertainty_as_json
 from engine.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from backtest.ablation import Ablation
+    from backtest.exposure_ladder import ExposureLadder
+    from backtest.report.worst_days import WorstDays
     from backtest.result import Result
     from backtest.sensitivity.table import Sensitivity
     from backtest.uncertainty.estimate import Uncertainty
@@ -22,11 +27,17 @@ DEFAULT_SCANS: Scans = "coarse"
 
 @dataclass(frozen=True)
 class Studies:
-    """sensitivity: None where the result could not be run again, and `left_out` says why. uncertainty: None without bars."""
+    """sensitivity: None where the result could not be run again, and `left_out` says why. uncertainty, worst_days: None without bars.
+
+    ablation, exposure_ladder: only when they were asked for.
+    """
 
     sensitivity: Sensitivity | None = None
     uncertainty: Uncertainty | None = None
     left_out: str = ""
+    worst_days: WorstDays | None = None
+    ablation: Ablation | None = None
+    exposure_ladder: ExposureLadder | None = None
 
     @property
     def headline(self) -> str:
@@ -35,21 +46,60 @@ class Studies:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for summary.json; null for a study that was not made."""
-        from backtest.sensitivity.rendering import as_json
+        from backtest import ablation, exposure_ladder, sensitivity
+        from backtest.report import worst_days
 
         return {
             "fragile": None if self.sensitivity is None else self.sensitivity.fragile,
-            "sensitivity": None if self.sensitivity is None else as_json(self.sensitivity),
+            "sensitivity": None if self.sensitivity is None else sensitivity.as_json(self.sensitivity),
             "uncertainty": None if self.uncertainty is None else uncertainty_as_json(self.uncertainty),
+            "worst_days": None if self.worst_days is None else worst_days.as_json(self.worst_days),
+            "ablation": None if self.ablation is None else ablation.as_json(self.ablation),
+            "exposure_ladder": None if self.exposure_ladder is None else exposure_ladder.as_json(self.exposure_ladder),
         }
 
+    def tables(self) -> list[tuple[RenderableType, list[str]]]:
+        """Those made beside the sensitivity table and the interval: a table for the terminal and its sentences."""
+        from backtest.ablation import ablation_table
+        from backtest.exposure_ladder import exposure_ladder_table
+        from backtest.report.worst_days import worst_days_table
 
-def study(result: Result, scans: Scans = DEFAULT_SCANS, watch: Callable[[int, int], None] | None = None) -> Studies:
-    """Both studies of a result. A part that cannot be made is said, never an error: the result itself stands."""
+        made: list[tuple[RenderableType, list[str]]] = []
+        if self.worst_days is not None:
+            made.append((worst_days_table(self.worst_days), self.worst_days.sentences()))
+        if self.ablation is not None:
+            made.append((ablation_table(self.ablation), self.ablation.sentences()))
+        if self.exposure_ladder is not None:
+            made.append((exposure_ladder_table(self.exposure_ladder), self.exposure_ladder.sentences()))
+        return made
+
+
+def study(
+    result: Result,
+    scans: Scans = DEFAULT_SCANS,
+    watch: Callable[[int, int], None] | None = None,
+    ablate: bool = False,
+    ladder: bool = False,
+) -> Studies:
+    """The studies of a result; ablate, ladder: those too. What cannot be varied is said, never an error: the result stands.
+
+    Raises InputError when an ablation or a ladder is asked for and cannot be made.
+    """
+    from backtest.ablation import ablation
+    from backtest.exposure_ladder import exposure_ladder
+    from backtest.report.worst_days import worst_days
+
     if result.time.size == 0:
         return Studies(left_out="No bar traded: there is nothing to vary.")
-    luck = uncertainty(result)
+    made = Studies(
+        None,
+        uncertainty(result),
+        "",
+        worst_days(result),
+        ablation(result) if ablate else None,
+        exposure_ladder(result) if ladder else None,
+    )
     try:
-        return Studies(sensitivity(result, scans=scans, watch=watch), luck)
+        return replace(made, sensitivity=sensitivity(result, scans=scans, watch=watch))
     except InputError as error:
-        return Studies(None, luck, f"The sensitivity table is missing: {error}.")
+        return replace(made, left_out=f"The sensitivity table is missing: {error}.")

@@ -139,6 +139,8 @@ def study_lines(studies: Studies, simulated: bool) -> list[RenderableType]:
         if studies.uncertainty.known:
             lines.append(uncertainty_table(studies.uncertainty))
         lines += [Text(line) for line in sentences(studies.uncertainty)]
+    for made, words in studies.tables():
+        lines += [Text(""), made, *(Text(line) for line in words)]
     return [*lines, Text("")]
 
 

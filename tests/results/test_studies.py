@@ -84,3 +84,19 @@ def test_a_result_offers_its_studies(result: bt.Result) -> None:
     assert len(result.worst_drawdowns(3)) == 3
     by_month = result.attribution_by("month")
     assert by_month.loc["total", "total"] == pytest.approx(result.attribution.loc["total", "total"])
+
+
+def test_ablation_and_ladder_come_when_asked_for(result: bt.Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain, asked = study(result, "none"), study(result, "none", ablate=True, ladder=True)
+    assert (plain.ablation, plain.exposure_ladder) == (None, None)
+    text = page(result, studies=asked)
+    for words in ("all of them", "exposure", "ruin"):
+        assert words in text
+        assert words not in page(result) or words == "exposure"
+    terms = ["--source", "simulated", "--start", "2025-06-01", "--end", "2025-07-01", "--timeframe", "1h", "--no-charts", "--json"]
+    assert cli.main([*terms, "--ablate", "--exposure-ladder", "--output", str(tmp_path / "a")]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["ablation"]["schema"] == values["exposure_ladder"]["schema"] == values["worst_days"]["schema"] == 1
+    assert cli.main([*terms, "--strategy", "static_grid", "--ablate", "--output", str(tmp_path / "b")]) == 2
+    assert "only adaptive_grid has modules" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
