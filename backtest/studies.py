@@ -12,7 +12,7 @@ from backtest.uncertainty.show import as_json as uncertainty_as_json
 from engine.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.table import Table
 
     from backtest.ablation import Ablation
     from backtest.exposure_ladder import ExposureLadder
@@ -58,13 +58,13 @@ class Studies:
             "exposure_ladder": None if self.exposure_ladder is None else exposure_ladder.as_json(self.exposure_ladder),
         }
 
-    def tables(self) -> list[tuple[RenderableType, list[str]]]:
+    def tables(self) -> list[tuple[Table, list[str]]]:
         """Those made beside the sensitivity table and the interval: a table for the terminal and its sentences."""
         from backtest.ablation import ablation_table
         from backtest.exposure_ladder import exposure_ladder_table
         from backtest.report.worst_days import worst_days_table
 
-        made: list[tuple[RenderableType, list[str]]] = []
+        made: list[tuple[Table, list[str]]] = []
         if self.worst_days is not None:
             made.append((worst_days_table(self.worst_days), self.worst_days.sentences()))
         if self.ablation is not None:

@@ -132,16 +132,23 @@ def study_lines(studies: Studies, simulated: bool) -> list[RenderableType]:
     if studies.left_out:
         lines.append(Text(studies.left_out, style="yellow"))
     if studies.sensitivity is not None:
-        table = sensitivity_table(studies.sensitivity)
-        table.title = Text(f"{'SIMULATED: ' if simulated else ''}{table.title}", style="bold")
+        table = _marked(sensitivity_table(studies.sensitivity), simulated)
         lines += [table, *(Text(line) for line in studies.sensitivity.sentences()), Text("")]
     if studies.uncertainty is not None:
         if studies.uncertainty.known:
             lines.append(uncertainty_table(studies.uncertainty))
         lines += [Text(line) for line in sentences(studies.uncertainty)]
     for made, words in studies.tables():
-        lines += [Text(""), made, *(Text(line) for line in words)]
+        lines += [Text(""), _marked(made, simulated), *(Text(line) for line in words)]
     return [*lines, Text("")]
+
+
+def _marked(table: Table, simulated: bool) -> Table:
+    """The table with SIMULATED in its title, once, where that is so."""
+    title = str(table.title)
+    if simulated and "SIMULATED" not in title:
+        table.title = Text(f"SIMULATED: {title}", style="bold")
+    return table
 
 
 def report(result: Result, width: int, studies: Studies | None = None) -> RenderableType:

@@ -90,6 +90,8 @@ def test_ablation_and_ladder_come_when_asked_for(result: bt.Result, tmp_path: Pa
     plain, asked = study(result, "none"), study(result, "none", ablate=True, ladder=True)
     assert (plain.ablation, plain.exposure_ladder) == (None, None)
     text = page(result, studies=asked)
+    for title in ("The same run under other", "The same run without one", "The same run at other exposures"):
+        assert f"SIMULATED: {title}" in text
     for words in ("all of them", "exposure", "ruin"):
         assert words in text
         assert words not in page(result) or words == "exposure"
