@@ -5,6 +5,7 @@ from backtest.checks import check_lookahead, check_warmup
 from backtest.data.instrument import Instrument
 from backtest.data.load import load, load_markets
 from backtest.data.market import Market
+from backtest.order_log import order_log
 from backtest.report.heat_map import heat_map
 from backtest.result import Result
 from backtest.run import run
@@ -35,6 +36,7 @@ __all__ = [
     "heat_map",
     "load",
     "load_markets",
+    "order_log",
     "run",
     "sweep",
 ]

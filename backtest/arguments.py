@@ -94,6 +94,7 @@ def build_parser() -> Parser:
     )
     output.add_argument("--ablate", action="store_true", help="also run with each module of the adaptive grid off in turn")
     output.add_argument("--exposure-ladder", action="store_true", help="also run at exposure 1 to 20, with the probability of ruin")
+    output.add_argument("--log-orders", action="store_true", help="write orders.parquet and orders.csv: every order and what became of it")
     output.add_argument("--no-charts", action="store_true", help="write no PNG charts")
     output.add_argument("--html", action="store_true", help="write report.html, one page that needs no network, into the run's folder")
     output.add_argument("--json", action="store_true", help="print summary.json in place of the table")

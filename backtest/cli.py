@@ -131,11 +131,18 @@ def _run(argv: list[str]) -> None:
         with watcher(options.quiet or not sys.stderr.isatty()) as watching:
             told = watching.watch("other assumptions")
             studies = study(result, options.sensitivity, told, options.ablate, options.exposure_ladder)
+    orders = None
+    if options.log_orders:
+        from backtest.order_log import order_log
+
+        with watcher(options.quiet or not sys.stderr.isatty()) as watching:
+            orders = order_log(result, watching.watch("order log"))
     if options.json:
         print(json.dumps(summary(result, None if studies is None else studies.as_json()), indent=1, allow_nan=False))
     elif not options.quiet:
         print_report(result, studies=studies)
-    folder = write_run(result, settings, Path(options.output), charts=not options.no_charts, studies=studies, html=options.html)
+    charts = not options.no_charts
+    folder = write_run(result, settings, Path(options.output), charts=charts, studies=studies, html=options.html, orders=orders)
     if not options.quiet:
         print(f"written to {folder}", file=sys.stderr if options.json else sys.stdout)
 

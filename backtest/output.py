@@ -13,6 +13,8 @@ from backtest.configuration import Configuration
 from engine.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from backtest.result import Result
     from backtest.studies import Studies
 
@@ -43,10 +45,12 @@ def write_run(
     charts: bool = True,
     studies: Studies | None = None,
     html: bool = False,
+    orders: pd.DataFrame | None = None,
 ) -> Path:
     """Write a run's files into a new folder under `root` and return it; a taken name gets -2, -3 and so on.
 
     studies: for summary.json and the page. html: whether to write report.html.
+    orders: what `bt.order_log` gives, for orders.parquet and orders.csv.
 
     Raises InputError when the folder cannot be written.
     """
@@ -55,11 +59,20 @@ def write_run(
     now = datetime.datetime.now(datetime.UTC)
     recorded, _ = recorded_configuration(result, configuration.data)
     name = f"{now:%Y%m%dT%H%M%SZ}-{recorded.digest()}"
+
+    def write(into: Path) -> None:
+        write_files(result, into, configuration.data, charts, studies, html)
+        if orders is not None:
+            from backtest.order_log import write_order_log
+            from backtest.report import findings
+
+            write_order_log(orders, into, findings.title(result))
+
     attempt = 1
     while True:
         folder = root / (name if attempt == 1 else f"{name}-{attempt}")
         try:
-            write_whole(folder, lambda into: write_files(result, into, configuration.data, charts, studies, html))
+            write_whole(folder, write)
             return folder
         except FileExistsError as error:
             if attempt > 1000 or not folder.exists():
