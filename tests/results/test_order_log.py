@@ -124,7 +124,7 @@ def test_a_shared_wallet_with_weights_and_refusals() -> None:
 
 
 def test_partial_fills_say_what_remains() -> None:
-    log = check(bt.run(load("BTC"), bracket_strategy(), execution=bt.Execution(max_volume_share=1e-4)))
+    log = check(bt.run(load("BTC"), bracket_strategy(), execution=bt.Execution(max_volume_share=3e-6)))
     partial = log[(log["action"] == "FILL") & (log["remaining"] > 0.0)]
     assert len(partial) > 0
     assert (partial["kind"] != "ENTRY").all()  # what volume left of an entry is cancelled
@@ -142,7 +142,7 @@ def test_own_exits_and_finer_bars() -> None:
 @pytest.mark.parametrize("after", ["stop", "continue"])
 def test_a_liquidation_ends_what_rests(after: str) -> None:
     markets = load("BTC", scenario="crash", end="2025-07-01", timeframe="1h")
-    result = bt.run(markets, bt.StaticGrid(step=0.01), bt.Account(leverage=20.0, exposure=20.0, after_liquidation=after))
+    result = bt.run(markets, bt.StaticGrid(step=0.03, order_pct=0.1), bt.Account(leverage=20.0, after_liquidation=after))
     assert result.liquidated
     log = check(result)
     assert counted(log, "EXPIRE", "LIQUIDATED") > 0
