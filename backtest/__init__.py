@@ -1,6 +1,7 @@
 """gridcore's public face: `import backtest as bt`."""
 
 from backtest.bar_input import Fill
+from backtest.calibration import calibrate_fills
 from backtest.checks import check_lookahead, check_warmup
 from backtest.data.instrument import Instrument
 from backtest.data.load import load, load_markets
@@ -31,6 +32,7 @@ __all__ = [
     "StaticGrid",
     "Stepper",
     "Strategy",
+    "calibrate_fills",
     "check_lookahead",
     "check_warmup",
     "heat_map",

@@ -80,11 +80,11 @@ def check(result: bt.Result) -> pd.DataFrame:
     # What rests.
     rest, expected = left_over(log), rest_at_the_end(result)
     by = ["symbol", "kind", "position_side", "lot", "price"]
-    rest = rest.astype({name: str for name in by[:3]}).sort_values([*by, "qty"])
+    rest = rest.astype(dict.fromkeys(by[:3], str)).sort_values([*by, "qty"])
     expected = expected.sort_values([*by, "qty"])
-    for name in [*by, "level"]:
-        assert rest[name].tolist() == pytest.approx(expected[name].tolist(), nan_ok=True) if name == "price" else True
-        assert name == "price" or rest[name].tolist() == expected[name].tolist()
+    assert rest["price"].tolist() == pytest.approx(expected["price"].tolist(), nan_ok=True)
+    for name in [*by[:4], "level"]:
+        assert rest[name].tolist() == expected[name].tolist()
     # What the engine counts.
     states = [state for ledger in result.ledgers for state in ledger.states]
 
