@@ -18,10 +18,10 @@ from backtest.ledger import Ledger, closes_on, coin_of_shared
 from backtest.lots import empty_lots, lots_of, utc
 from backtest.metrics import METRICS, attribution, compute_metrics
 from backtest.metrics.equity import drawdowns, returns_per_bar
+from backtest.step_tables import events_frame
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution
-from engine.records import LABELS, SIDES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -202,15 +202,7 @@ class Result:
         if len(self.ledgers) > 1:
             order = np.argsort(log["time"], kind="stable")
             log, coin = log[order], coin[order]
-        words = {
-            "symbol": np.array(self.symbols, dtype=object)[coin],
-            "label": np.array(LABELS, dtype=object)[log["label"]],
-            "position_side": np.array(SIDES, dtype=object)[log["side"]],
-        }
-        columns: dict[str, Any] = {"time": utc(log["time"]), "bar": log["bar"]}
-        columns.update({name: pd.Series(values, dtype="str") for name, values in words.items()})
-        columns.update({name: log[name] for name in ("price", "qty", "fee", "realized_pnl", "funding", "wallet", "lot")})
-        return pd.DataFrame(columns)
+        return events_frame(log, self.symbols, coin)
 
     @cached_property
     def lots(self) -> pd.DataFrame:

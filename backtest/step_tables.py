@@ -14,10 +14,13 @@ from engine.records import LABELS, SIDES
 KINDS = ("ENTRY", "TAKE_PROFIT", "STOP", "MARKET", "LIQUIDATION")
 
 
-def events_frame(log: np.ndarray, symbols: Sequence[str]) -> pd.DataFrame:
-    """An event log: time, bar, symbol, label, position_side, price, qty, fee, realized_pnl, funding, wallet, lot."""
+def events_frame(log: np.ndarray, symbols: Sequence[str], coin: np.ndarray | None = None) -> pd.DataFrame:
+    """An event log: time, bar, symbol, label, position_side, price, qty, fee, realized_pnl, funding, wallet, lot.
+
+    coin: index of each event in `symbols`; default: the log's own instruments.
+    """
     words = {
-        "symbol": np.array(symbols, dtype=object)[log["instrument"]],
+        "symbol": np.array(symbols, dtype=object)[log["instrument"] if coin is None else coin],
         "label": np.array(LABELS, dtype=object)[log["label"]],
         "position_side": np.array(SIDES, dtype=object)[log["side"]],
     }

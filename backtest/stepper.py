@@ -240,6 +240,10 @@ class Stepper:
             self._copy_to_scratch()
             stepping.place_waiting_exits(*self._scratch_records[:4], self._all)
             states = self._scratch.states
+        return self._orders_in(states)
+
+    def _orders_in(self, states: np.ndarray) -> np.ndarray:
+        """The orders in the books of `states` that may fill, `wanted_dtype`."""
         count = stepping.list_orders(states, self._wanted)
         if count > len(self._wanted):
             self._wanted = np.empty(2 * count, stepping.wanted_dtype)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from backtest.metrics.catalogue import NEED_THE_LOG, _from_accounts, _from_state
 from backtest.result import Result
 from backtest.run import announced, instrument_terms, memory_counters, wallet_feed
 from backtest.strategy import Strategy, program_of
+from backtest.whole_numbers import checked_threads
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution
@@ -245,8 +245,7 @@ def sweep(
     Raises InputError, one sentence, before anything runs when a setting is unknown or out of its range.
     """
     listed = (markets,) if isinstance(markets, Market) else tuple(markets)
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise InputError(f"threads = {threads!r} is refused: it must be a whole number of at least 1, or None")
+    workers = checked_threads(threads)
     names = checked_metrics(metrics)
     program_of(strategy)  # refuses what is not a strategy
     if not isinstance(grid, Mapping):
@@ -279,7 +278,7 @@ def sweep(
     # The first one alone, so that threads do not compile side by side.
     with announced(strategy):
         table[order[0]] = work(order[0])
-    for number, values in zip(order[1:], _on_threads(work, order[1:], threads or os.cpu_count() or 1), strict=True):
+    for number, values in zip(order[1:], _on_threads(work, order[1:], workers), strict=True):
         table[number] = values
     settings = {name: [row.values[place] for row in rows] for place, name in enumerate(grid)}
     made = pd.DataFrame({**settings, **{name: [values[place] for values in table] for place, name in enumerate(names)}})

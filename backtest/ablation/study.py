@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from backtest.ablation.trend_days import trend_capture
 from backtest.configuration import strategy_name
 from backtest.sensitivity.again import Again, Workers, outcome
 from backtest.sensitivity.scenarios import Scenario
+from backtest.whole_numbers import checked_threads
 from engine.errors import InputError
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 
@@ -111,13 +111,6 @@ def _row(name: str, modules: Sequence[Module], result: Result, found: _Found, ru
         counts[0] if len(counts) == 1 else None,
         found.still,
     )
-
-
-def checked_threads(threads: int | None) -> int:
-    """The number of threads; None: as many as there are processors. Raises InputError."""
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise InputError(f"threads = {threads!r} is refused: it must be a whole number of at least 1, or None")
-    return threads or os.cpu_count() or 1
 
 
 def ablation(result: Result, watch: Callable[[int, int], None] | None = None, *, threads: int | None = None) -> Ablation:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from backtest.ablation.study import checked_threads
 from backtest.exposure_ladder.ruin import ruin_probability
 from backtest.metrics.equity import daily_equity, daily_returns
 from backtest.sensitivity.again import Again, Workers, outcome, portfolio_equity
 from backtest.sensitivity.scenarios import Scenario
-from backtest.uncertainty.estimate import MOST_DRAWS, _whole
+from backtest.uncertainty.estimate import MOST_DRAWS
+from backtest.whole_numbers import checked_threads, whole_number
 from engine.account import Account
 from engine.errors import InputError
 
@@ -134,7 +134,7 @@ def exposure_ladder(
     or is a part of a larger run.
     """
     steps = _checked_levels(levels)
-    draws, seed = _whole("draws", draws, 100, MOST_DRAWS), _whole("seed", seed, 0, 2**63 - 1)
+    draws, seed = whole_number("draws", draws, 100, MOST_DRAWS), whole_number("seed", seed, 0, 2**63 - 1)
     workers = Workers(checked_threads(threads), watch)
     again = Again(result)
 

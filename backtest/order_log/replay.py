@@ -12,7 +12,6 @@ import numpy as np
 from backtest.align import align
 from backtest.run import wallet_feed
 from backtest.stepper import Stepper
-from engine import stepping
 from engine.machine import Feed
 
 if TYPE_CHECKING:
@@ -27,12 +26,7 @@ class OpenStepper(Stepper):
     @property
     def resting(self) -> np.ndarray:
         """The living orders (`wanted_dtype`); lots' own exits that wait for the coming bar are not yet among them."""
-        states = self._machine.states
-        count = stepping.list_orders(states, self._wanted)
-        if count > len(self._wanted):
-            self._wanted = np.empty(2 * count, stepping.wanted_dtype)
-            stepping.list_orders(states, self._wanted)
-        return self._wanted[:count].copy()
+        return self._orders_in(self._machine.states)
 
     @property
     def states(self) -> np.ndarray:
@@ -82,14 +76,16 @@ class Wallet:
             result.execution,
             self.markets[0].timeframe,
             weights if shared else None,
-            trade_from={
-                market.symbol: int(self.feed.time[trades]) for market, trades in zip(self.markets, self.feed.first_trades, strict=True)
-            },
+            trade_from={market.symbol: self._open_of(trades) for market, trades in zip(self.markets, self.feed.first_trades, strict=True)},
             first_bar=self.begin + self.first,
         )
         for i in range(self.first, self.start):
             step.observe(self.bar(i))
         return step
+
+    def _open_of(self, i: int) -> int:
+        """Open time of bar `i`, ms, also of one behind the last."""
+        return int(self.feed.time[0]) + int(i) * self.step_ms
 
     def bar(self, i: int) -> dict[str, tuple[float, ...]]:
         """Bar `i` of the instruments that have it, by symbol."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # From this share of dropped rungs on, the run is not the grid that was asked for.
 DROPPED_WARNING = 0.05
+NO_BARS = "NO BARS: the markets have none behind the warm-up, so nothing was traded and there is nothing to judge"
 
 # Gate by name: the metric that counts it, and the parameter that switches it on ("" when it has none).
 GATES = {
@@ -75,7 +76,7 @@ def nothing_quoted(result: Result) -> list[str]:
 
 def warnings(result: Result) -> list[str]:
     """What puts the result in doubt, gravest first, one sentence each."""
-    lines = []
+    lines = [] if result.time.size else [NO_BARS]
     if result.liquidated:
         count = sum(int(ledger.account["liquidations"]) for ledger in result.ledgers)
         coins = ", ".join(symbol for ledger in result.ledgers if ledger.account["liquidations"] > 0 for symbol in ledger.symbols)

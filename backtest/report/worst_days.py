@@ -17,7 +17,7 @@ from backtest.ledger import Ledger, closes_on
 from backtest.metrics.equity import DAY_MS
 from backtest.metrics.months import period_returns
 from backtest.sensitivity.table import signed
-from backtest.uncertainty.estimate import _whole
+from backtest.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from backtest.result import Result
@@ -124,7 +124,7 @@ def worst_days(result: Result, n: int = 5) -> WorstDays:
     n: 1 to 1,000. Days without a loss are not among them, so that there may be fewer. The first and last day may be in part.
     Works on saved results too. Raises InputError for another `n`.
     """
-    n = _whole("n", n, 1, MOST_DAYS)
+    n = whole_number("n", n, 1, MOST_DAYS)
     rows: list[WorstDay] = []
     known: list[WorstDay] = []
     for days in _days_of(result) if result.time.size else ():

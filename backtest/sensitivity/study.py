@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
@@ -14,6 +13,7 @@ from backtest.sensitivity.path_bars import count_path_bars
 from backtest.sensitivity.scan import FUNDING_MULTIPLE, MAKER_FEE, Grid, Scan
 from backtest.sensitivity.scenarios import Scenario, scenarios
 from backtest.sensitivity.table import Row, Sensitivity
+from backtest.whole_numbers import checked_threads
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,12 +78,11 @@ def sensitivity(
     Needs no event log; without one the bars whose order could matter are not counted.
     Raises InputError when the result cannot be run again: it was read from files, or is a part of a larger run.
     """
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise InputError(f"threads = {threads!r} is refused: it must be a whole number of at least 1, or None")
+    count = checked_threads(threads)
     if scans not in get_args(Scans):
         raise InputError(f"scans = {scans!r} is refused: it must be one of {', '.join(get_args(Scans))}")
     again = Again(result)
-    workers = Workers(threads or os.cpu_count() or 1, watch)
+    workers = Workers(count, watch)
     run = outcome(result)
     rows, left_out = _rows(again, workers, run)
     fees = multiples = None

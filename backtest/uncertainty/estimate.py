@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from backtest.metrics.equity import daily_returns
 from backtest.uncertainty.block_length import RULE, mean_block_length
 from backtest.uncertainty.bootstrap import bootstrap, outcomes
+from backtest.whole_numbers import whole_number
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,12 +66,6 @@ class Uncertainty:
         return sentences(self)
 
 
-def _whole(name: str, value: Any, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
-        raise InputError(f"{name} = {value!r} is refused: it must be a whole number from {least:,} to {most:,}")
-    return int(value)
-
-
 def _interval(observed: float, draws: np.ndarray) -> Interval:
     """Quantiles of the draws that have a value; NaN when none has."""
     values = draws[np.isfinite(draws)]
@@ -82,7 +77,7 @@ def _interval(observed: float, draws: np.ndarray) -> Interval:
 
 def uncertainty_of(returns: np.ndarray, draws: int = 2000, seed: int = 1) -> Uncertainty:
     """The uncertainty of daily returns, float64 [days], finite fractions; see `uncertainty`."""
-    draws, seed = _whole("draws", draws, 100, MOST_DRAWS), _whole("seed", seed, 0, 2**63 - 1)
+    draws, seed = whole_number("draws", draws, 100, MOST_DRAWS), whole_number("seed", seed, 0, 2**63 - 1)
     values = np.asarray(returns, dtype=np.float64)
     if values.ndim != 1 or not np.isfinite(values).all():
         raise InputError("returns are refused: they must be one list of finite numbers, one a day")

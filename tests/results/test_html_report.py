@@ -284,6 +284,8 @@ def test_simulated_is_not_said_of_a_real_market() -> None:
 
 def test_no_bars() -> None:
     parsed = page_of(make_result(skip=400))
+    assert "No warnings." not in parsed.words["p"]
+    assert any(line.startswith("NO BARS: ") for line in parsed.words["li"])
     assert parsed.body("headline figures")["final equity"] == ["10,000.00"]
     assert {"No bar traded, so there are no months.", "Nothing happened: no order filled."} <= set(parsed.words["p"])
 

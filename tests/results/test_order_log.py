@@ -207,6 +207,15 @@ def test_the_command_line_writes_it_when_asked(tmp_path: Path) -> None:
     assert (table["action"] == "PLACE").sum() == placed
 
 
+def test_without_bars_there_are_no_orders() -> None:
+    (market,) = load("BTC", end="2025-06-02")
+    other = load("ETH", end="2025-06-02")
+    never = replace(market, trade_from=len(market))
+    assert len(bt.order_log(bt.run(never, bt.StaticGrid()))) == 0
+    log = check(bt.run([never, *other], bt.StaticGrid(step=0.003), bt.Account(wallet="shared")))
+    assert set(log["symbol"]) == {"ETHUSDT"}
+
+
 def test_an_empty_log_is_a_table_with_columns(tmp_path: Path) -> None:
     markets = load("BTC", end="2025-06-02")
     log = bt.order_log(bt.run(markets, bt.StaticGrid(), bt.Account(capital=1.0)))

@@ -11,12 +11,9 @@ from backtest.data.check.bars import Table, table_of
 from backtest.data.check.findings import OverlapDifference, Problem
 from backtest.data.check.sift import sift_bars, sift_settlements
 from backtest.data.columns import Origin
+from backtest.data.overlap import Overlap, groups_without_holes
 from backtest.data.series import FUNDING, SeriesName
-from backtest.data.timeframe import DAY
 from engine.errors import InputError, SourceError
-
-# A hole between two parts that is longer than this separates two stretches, as when a market is loaded from files.
-LONGEST_HOLE = DAY
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +55,10 @@ def read_stretches(name: SeriesName, parts: Iterable[Part], notes: Notes) -> lis
     Settlements keep to no grid and are all one stretch.
     """
     tables = [table for part in parts if (table := _read(part, notes)) is not None]
-    tables.sort(key=lambda table: int(table.time[0]))
-    groups: list[list[Table]] = []
-    end = 0
-    for table in tables:
-        step = 0 if name.timeframe is None else name.timeframe.ms
-        if not groups or (name.content != FUNDING and int(table.time[0]) > end + LONGEST_HOLE):
-            groups.append([])
-        groups[-1].append(table)
-        end = max(end, int(table.time[-1]) + step)
+    if name.content == FUNDING:
+        return [_join(name, sorted(tables, key=lambda table: int(table.time[0])))] if tables else []
+    step = 0 if name.timeframe is None else name.timeframe.ms
+    groups = groups_without_holes(tables, lambda table: (int(table.time[0]), int(table.time[-1]) + step))
     return [_join(name, group) for group in groups]
 
 
@@ -97,29 +89,19 @@ def _join(name: SeriesName, parts: list[Table]) -> Table:
     """One table from parts that follow each other or overlap; of bars that are there twice the first is kept."""
     if len(parts) == 1:
         return parts[0]
-    time = np.concatenate([part.time for part in parts])
-    values = np.concatenate([part.values for part in parts], axis=1)
-    owner = np.repeat(np.arange(len(parts)), [part.time.size for part in parts])
-    order = np.argsort(time, kind="stable")
-    time, values, owner = time[order], values[:, order], owner[order]
-    again = np.flatnonzero(time[1:] == time[:-1]) + 1
-    wrong = values[:, again] != values[:, again - 1]
+    rows = Overlap.of([part.time for part in parts], [part.values for part in parts])
     differs = []
-    for place in np.flatnonzero(wrong.any(axis=0)):
-        row, number = int(again[place]), int(np.argmax(wrong[:, place]))
-        one, other = (parts[owner[index]].files[0] for index in (row - 1, row))
-        differs.append(
-            OverlapDifference(int(time[row]), name.fields[number], one, float(values[number, row - 1]), other, float(values[number, row]))
-        )
-    keep = np.ones(time.size, bool)
-    keep[again] = False
+    for place in np.flatnonzero(rows.differ.any(axis=0)):
+        row, number = int(rows.again[place]), int(np.argmax(rows.differ[:, place]))
+        one, other = (parts[rows.owner[index]].files[0] for index in (row - 1, row))
+        before, after = (float(rows.values[number, index]) for index in (row - 1, row))
+        differs.append(OverlapDifference(int(rows.time[row]), name.fields[number], one, before, other, after))
     return Table(
         name,
         tuple(file for part in parts for file in part.files),
-        time[keep],
-        np.ascontiguousarray(values[:, keep]),
+        *rows.once(),
         sum(part.duplicates for part in parts),
-        int(again.size) - len(differs),
+        int(rows.again.size) - len(differs),
         tuple(differs),
         tuple(problem for part in parts for problem in part.problems),
     )

@@ -9,13 +9,11 @@ import numpy as np
 
 from backtest.data.files.catalogue import AGGREGATED_TRADES, TRADES, DataFile
 from backtest.data.files.reading import FileRows, Reader
+from backtest.data.overlap import Overlap, groups_without_holes
 from backtest.data.resample import resample
 from backtest.data.series import MARK
-from backtest.data.timeframe import DAY, MINUTE, Timeframe, utc_text
+from backtest.data.timeframe import MINUTE, Timeframe, utc_text
 from engine.errors import InputError
-
-# A hole between two files that is longer than this separates two stretches; anything shorter is a gap within one.
-_LONGEST_HOLE = DAY
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +65,13 @@ def joined(files: Sequence[DataFile], read: Reader, trade_bars: Timeframe | None
     Every file must keep the rules of `backtest.data.integrity`, and files that overlap must agree. Raises InputError naming
     the file, its row or line and the time.
     """
-    parts = sorted((read(file, trade_bars) for file in files), key=lambda part: int(part.time[0]))
-    groups: list[list[FileRows]] = []
-    end = 0
-    for part in parts:
-        assert part.timeframe is not None
-        if not groups or int(part.time[0]) > end + _LONGEST_HOLE:
-            groups.append([])
-        groups[-1].append(part)
-        end = max(end, int(part.time[-1]) + part.timeframe.ms)
-    return [_join(group) for group in groups]
+    return [_join(group) for group in groups_without_holes([read(file, trade_bars) for file in files], _span)]
+
+
+def _span(part: FileRows) -> tuple[int, int]:
+    """Open of a file's first bar and close of its last."""
+    assert part.timeframe is not None
+    return int(part.time[0]), int(part.time[-1]) + part.timeframe.ms
 
 
 def serving(files: Sequence[DataFile], wish: Wish, cover: Callable[[int, int], int], read: Reader) -> list[Stretch]:
@@ -148,21 +143,13 @@ def _join(parts: list[FileRows]) -> Stretch:
     assert base is not None
     if len(parts) == 1:
         return Stretch(parts[0].time, parts[0].values, tuple(parts), duplicates, base)
-    time = np.concatenate([part.time for part in parts])
-    values = np.concatenate([part.values for part in parts], axis=1)
-    owner = np.repeat(np.arange(len(parts)), [part.time.size for part in parts])
-    order = np.argsort(time, kind="stable")
-    time, values, owner = time[order], values[:, order], owner[order]
-    again = np.flatnonzero(time[1:] == time[:-1]) + 1
-    differ = values[:, again] != values[:, again - 1]
-    if differ.any():
-        place, field = (int(found) for found in np.argwhere(differ.T)[0])
-        row = int(again[place])
-        names = [parts[owner[number]].file.name for number in (row - 1, row)]
+    rows = Overlap.of([part.time for part in parts], [part.values for part in parts])
+    if rows.differ.any():
+        place, field = (int(found) for found in np.argwhere(rows.differ.T)[0])
+        row = int(rows.again[place])
+        names = [parts[rows.owner[number]].file.name for number in (row - 1, row)]
         raise InputError(
-            f"{names[0]} and {names[1]} overlap and differ at {utc_text(time[row])} UTC: "
-            f"{parts[0].fields[field]} is {values[field, row - 1]:.12g} and {values[field, row]:.12g}"
+            f"{names[0]} and {names[1]} overlap and differ at {utc_text(rows.time[row])} UTC: "
+            f"{parts[0].fields[field]} is {rows.values[field, row - 1]:.12g} and {rows.values[field, row]:.12g}"
         )
-    keep = np.ones(time.size, bool)
-    keep[again] = False
-    return Stretch(time[keep], np.ascontiguousarray(values[:, keep]), tuple(parts), duplicates, base)
+    return Stretch(*rows.once(), tuple(parts), duplicates, base)
