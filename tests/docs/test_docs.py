@@ -20,6 +20,7 @@ from tests.conftest import COMPILED
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 MARK = "```python runnable\n"
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
@@ -76,7 +77,7 @@ def test_links_resolve(name: str) -> None:
 def test_the_index_lists_every_document_and_example() -> None:
     linked = set(re.findall(r"\]\(([^)#\s]+)\)", TEXTS["docs/index.md"]))
     assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"} <= linked
-    assert {f"../examples/{path.name}" for path in EXAMPLES} <= linked
+    assert {f"../examples/{path.name}" for path in (*EXAMPLES, *NOTEBOOKS)} <= linked
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -140,10 +141,3 @@ def test_examples_run(example: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "SIMULATED" in done.stdout
     assert not list(tmp_path.iterdir())  # it leaves nothing behind
-
-
-@pytest.mark.skipif(not COMPILED, reason="a quarter of bars takes too long without the compiler")
-def test_the_quickstart_saves_where_it_is_told(tmp_path: Path) -> None:
-    done = run_script([str(ROOT / "examples" / "quickstart.py"), "my_run"], tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "my_run" / "config.toml").is_file()
