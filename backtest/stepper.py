@@ -16,6 +16,7 @@ from backtest.bar_intake import BarIntake
 from backtest.data.instrument import Instrument
 from backtest.data.timeframe import Timeframe, parse_utc, utc_text
 from backtest.event_log import EventLog
+from backtest.order_list import OrderList
 from backtest.snapshot import decode_arrays, decode_header, encode, read_bytes, write_snapshot
 from backtest.step_settings import StepSettings, settings_from
 from backtest.step_tables import events_frame, positions_frame, records_frame
@@ -25,8 +26,6 @@ from engine.errors import InputError
 from engine.execution import Execution
 from engine.machine import check_status
 from engine.records import ABSENT, MAX_EVENTS, TRADED
-
-_ORDERS_AT_FIRST = 256
 
 
 class Stepper:
@@ -91,7 +90,7 @@ class Stepper:
         self._scratch_words = scratch.states.view(np.int64).reshape(count, -1)
         self._walked = np.zeros(count, np.int64)  # last walk of the bar in hand, by instrument
         self._last_fill = np.full(count, -1, np.int64)  # last walk with a fill
-        self._wanted = np.empty(_ORDERS_AT_FIRST, stepping.wanted_dtype)
+        self._order_list = OrderList()
         self._sub_bar_of = np.zeros(MAX_EVENTS, np.int64)
         self._all = np.ones(count, np.int64)
         self._none = np.zeros(count, np.int64)
@@ -240,15 +239,7 @@ class Stepper:
             self._copy_to_scratch()
             stepping.place_waiting_exits(*self._scratch_records[:4], self._all)
             states = self._scratch.states
-        return self._orders_in(states)
-
-    def _orders_in(self, states: np.ndarray) -> np.ndarray:
-        """The orders in the books of `states` that may fill, `wanted_dtype`."""
-        count = stepping.list_orders(states, self._wanted)
-        if count > len(self._wanted):
-            self._wanted = np.empty(2 * count, stepping.wanted_dtype)
-            stepping.list_orders(states, self._wanted)
-        return self._wanted[:count].copy()
+        return self._order_list.of(states)
 
     @property
     def equity(self) -> float:

@@ -64,7 +64,10 @@ def _without(orders: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The orders that are not among the others, in their order."""
     if len(others) == 0 or len(orders) == 0:
         return orders
-    return orders[np.isin(_keys(orders), _keys(others), invert=True)]
+    mine, theirs = _keys(orders), _keys(others)
+    if np.array_equal(mine, theirs):  # most bars change nothing
+        return orders[:0]
+    return orders[np.isin(mine, theirs, invert=True)]
 
 
 @dataclass
@@ -102,12 +105,13 @@ class Recorder:
         after = self.step.resting
         exits = self._own_exits()
         self._note(exits, PLACE, "OWN_EXIT")
-        there = np.concatenate([self._decided, exits])
+        # Joining arrays of records is slow, so it is left out where there is nothing to join.
+        there = np.concatenate([self._decided, exits]) if len(exits) else self._decided
         self._fills(fills, there, after)
         if len(there) > len(after) or len(fills):
             self._ends(_without(there, after), fills, delisted)
         if self._bar:
-            rows = np.concatenate(self._bar)
+            rows = self._bar[0] if len(self._bar) == 1 else np.concatenate(self._bar)
             rows["time"], rows["bar"] = time, bar
             self.rows.append(rows[np.argsort(rows["action"], kind="stable")])
             self._bar.clear()

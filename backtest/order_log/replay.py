@@ -26,7 +26,7 @@ class OpenStepper(Stepper):
     @property
     def resting(self) -> np.ndarray:
         """The living orders (`wanted_dtype`); lots' own exits that wait for the coming bar are not yet among them."""
-        return self._orders_in(self._machine.states)
+        return self._order_list.of(self._machine.states)
 
     @property
     def states(self) -> np.ndarray:
