@@ -173,11 +173,14 @@ def exchange_single(account, states, instruments, terms, journal, i, bars, sub_s
     table = bars
     first = i
     count = 1
-    if sub_count > 0 and sub_start[0, i] >= 0:
+    finer = sub_count > 0 and sub_start[0, i] >= 0
+    if finer:
         table = sub_bars
         first = sub_start[0, i]
         count = sub_count
     for j in range(first, first + count):
+        if finer:
+            state["sub_bar"] = j - first
         open_, high, low, close = table[0, OPEN, j], table[0, HIGH, j], table[0, LOW, j], table[0, CLOSE, j]
         volume = table[0, VOLUME, j]
         if volume <= 0.0:
@@ -187,6 +190,8 @@ def exchange_single(account, states, instruments, terms, journal, i, bars, sub_s
             continue
         if walk_path(account, states, instruments, terms, journal, open_, high, low, close, volume) == 1:
             break
+    if finer:
+        state["sub_bar"] = 0
     state["mark"] = bars[0, CLOSE, i]
 
 
@@ -210,6 +215,8 @@ def exchange_together(account, states, instruments, terms, journal, i, kinds, ba
             for k in range(count):
                 traded[k] = 0
                 column[k] = i
+                if finer:
+                    states[k]["sub_bar"] = j
                 if kinds[k, i] == TRADED and states[k]["ended"] == 0:
                     traded[k] = 1
                     if finer:
@@ -230,6 +237,8 @@ def exchange_together(account, states, instruments, terms, journal, i, kinds, ba
                         states[k]["mark"] = sub_bars[k, CLOSE, sub_start[k, i] + j]
                         refresh_triggers(states[k])
     for k in range(count):
+        if finer:
+            states[k]["sub_bar"] = 0
         if kinds[k, i] != ABSENT:
             refresh_triggers(states[k])
             states[k]["mark"] = bars[k, CLOSE, i]

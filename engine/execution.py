@@ -23,6 +23,14 @@ class Execution(Parameters):
         0.0, "ticks beyond a limit price that the path must reach to fill it; 0 is a touch", unit="ticks", ge=0.0, le=1e6
     )
     through_bps: float = parameter(0.0, "the same in basis points of the limit price; the two add up", unit="bps", ge=0.0, le=1000.0)
+    touch_probability: float = parameter(
+        1.0,
+        "chance that reaching its fill price fills a limit order; else the path must go one tick further; drawn anew each (sub-)bar",
+        unit="fraction",
+        gt=0.0,
+        le=1.0,
+    )
+    touch_seed: int = parameter(0, "which draws touch_probability makes: another seed, another luck", ge=0, le=2**53)
     path: Literal["nearest", "low_first", "high_first"] = parameter(
         "nearest", "which extreme of a bar is walked first: the nearer to the open (a tie goes to the low), the low, the high"
     )

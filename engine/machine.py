@@ -102,7 +102,7 @@ def instrument_record(instrument: InstrumentTerms, leverage: float) -> np.ndarra
 def terms_record(account: Account, execution: Execution, timeframe_ms: int, instruments: int) -> np.ndarray:
     """The run's terms as a one-row record."""
     row = np.zeros(1, terms_dtype)
-    for name in ("fee_maker", "fee_taker", "liquidation_fee", "slippage", "through", "max_volume_share"):
+    for name in ("fee_maker", "fee_taker", "liquidation_fee", "slippage", "through", "touch_probability", "touch_seed", "max_volume_share"):
         row[name] = getattr(execution, name)
     row["slippage_stop"] = execution.slippage if execution.slippage_stop is None else execution.slippage_stop
     row["through_fraction"] = execution.through_bps / 1e4

@@ -1,5 +1,6 @@
 """The simulated exchange inside one (sub-)bar: the open, then the walk along the path, order by order."""
 
+import numpy as np
 
 from engine.execution import PATH_HIGH_FIRST, PATH_LOW_FIRST
 from engine.fills import covered_qty, fill_order
@@ -8,9 +9,14 @@ from engine.orders import copy_order, met_by_rising, place_own_exits, refresh_tr
 from engine.positions import find_lot
 from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE_PROFIT
 from engine.valuation import cannot_breach, rest_of_account, unrealized
+from gridcore.chance import uniform_of_keys
 from gridcore.compile import machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import floor_to
+
+
+# More finer bars than a bar can have, so that an instrument and its finer bar make one key.
+WALKS_OF_A_BAR = 2**20
 
 
 @machine_kernel
@@ -117,6 +123,26 @@ def begin_walk(account, states, instruments, terms, k):
 
 
 @machine_kernel
+def fill_trigger(state, instrument, terms, k, book, order):
+    """Path price that fills an order in this (sub-)bar: its trigger; a limit's one tick further when its coin falls tails.
+
+    A coin belongs to a price, a side of the book (buy or sell), an instrument and a (sub-)bar, and to nothing else: orders at one
+    price share it, and neither the order of evaluation nor other orders change it. Tails means that the order fills as one
+    whose price lies a tick further, so a book in whole ticks stays sorted.
+    """
+    if terms["touch_probability"] >= 1.0 or book // 2 == STOP:
+        return order["trigger"]
+    tick = instrument["tick_size"]
+    direction = met_by_rising(book)
+    side = 1 if direction > 0.0 else 0
+    ticks = int(max(0.0, np.floor(order["price"] / tick + 0.5)))
+    place = WALKS_OF_A_BAR * k + state["sub_bar"]
+    if uniform_of_keys(terms["touch_seed"], state["time"], place, side, ticks) < terms["touch_probability"]:
+        return order["trigger"]
+    return order["trigger"] + direction * tick * (1.0 + direction * terms["through_fraction"])
+
+
+@machine_kernel
 def walk_open(account, states, instruments, terms, journal, k, price, volume):
     """The open: queued market orders, the liquidation test, limits, then stops that the open reaches. Returns 1 when it ended the bar."""
     state = states[k]
@@ -149,6 +175,8 @@ def walk_open(account, states, instruments, terms, journal, k, price, volume):
             order = state["orders"][book, place]
             if direction * (order["trigger"] - price) > tolerance:
                 break
+            if direction * (fill_trigger(state, instruments[k], terms, k, book, order) - price) > tolerance:
+                break
             place += 1
             state["cursor"][book] = place
             if order["alive"] == 1:
@@ -160,16 +188,18 @@ def walk_open(account, states, instruments, terms, journal, k, price, volume):
 
 
 @machine_kernel
-def next_order(state, book, limit, tolerance, direction):
-    """Index of the book's next living order that lies within reach of `limit`, -1 for none. Moves the cursor past dead ones."""
+def next_order(state, instrument, terms, k, book, limit, tolerance, direction):
+    """Index and trigger of the book's next living order within reach of `limit`, -1 and `limit` for none. Moves the cursor past dead ones."""
     place = state["cursor"][book]
     count = state["order_count"][book]
     while place < count and state["orders"][book, place]["alive"] == 0:
         place += 1
     state["cursor"][book] = place
     if place < count and direction * (state["orders"][book, place]["trigger"] - limit) <= tolerance:
-        return place
-    return -1
+        trigger = fill_trigger(state, instrument, terms, k, book, state["orders"][book, place])
+        if direction * (trigger - limit) <= tolerance:
+            return place, trigger
+    return -1, limit
 
 
 @machine_kernel
@@ -192,20 +222,19 @@ def walk_to(account, states, instruments, terms, journal, k, target, volume):
     safe = False
     tested = False
     while True:
-        entry = next_order(state, entry_book, target, tolerance, direction)
-        exit_ = next_order(state, exit_book, target, tolerance, direction)
-        stop = next_order(state, stop_book, target, tolerance, direction)
-        orders = state["orders"]
+        entry, entry_trigger = next_order(state, instrument, terms, k, entry_book, target, tolerance, direction)
+        exit_, exit_trigger = next_order(state, instrument, terms, k, exit_book, target, tolerance, direction)
+        stop, stop_trigger = next_order(state, instrument, terms, k, stop_book, target, tolerance, direction)
         book = -1
         place = -1
         trigger = target
         # At the same price limits go before stops and entries before take-profits.
         if stop >= 0:
-            book, place, trigger = stop_book, stop, orders[stop_book, stop]["trigger"]
-        if exit_ >= 0 and (book < 0 or direction * (orders[exit_book, exit_]["trigger"] - trigger) <= tolerance):
-            book, place, trigger = exit_book, exit_, orders[exit_book, exit_]["trigger"]
-        if entry >= 0 and (book < 0 or direction * (orders[entry_book, entry]["trigger"] - trigger) <= tolerance):
-            book, place, trigger = entry_book, entry, orders[entry_book, entry]["trigger"]
+            book, place, trigger = stop_book, stop, stop_trigger
+        if exit_ >= 0 and (book < 0 or direction * (exit_trigger - trigger) <= tolerance):
+            book, place, trigger = exit_book, exit_, exit_trigger
+        if entry >= 0 and (book < 0 or direction * (entry_trigger - trigger) <= tolerance):
+            book, place, trigger = entry_book, entry, entry_trigger
         # The path never turns back nor leaves the segment, whatever the tolerance let through.
         trigger = min(max(trigger, low), high)
         if direction * (trigger - state["mark"]) < 0.0:

@@ -89,6 +89,7 @@ terms_dtype = np.dtype(
         ("slippage_stop", f8),
         ("through", f8),  # ticks
         ("through_fraction", f8),  # fraction of the limit price
+        ("touch_probability", f8),  # chance that a limit order fills without a tick more, 1: no coin is thrown
         ("max_volume_share", f8),  # share of a bar's volume, 0: no limit
         ("leverage", f8),
         ("exposure", f8),
@@ -98,6 +99,7 @@ terms_dtype = np.dtype(
         ("continue_after_liquidation", i8),
         ("joint_test", i8),  # 1: shared wallets are also tested with all coins at their extremes
         ("instruments", i8),
+        ("touch_seed", i8),
     ],
     align=True,
 )
@@ -181,6 +183,7 @@ state_dtype = np.dtype(
     [
         ("time", i8),  # open time of the bar in hand, ms
         ("bar", i8),
+        ("sub_bar", i8),  # which finer bar is walked, 0: the first, or the bar itself
         ("mark", f8),  # where the price stands
         ("mark_before", f8),  # set aside during the joint test
         ("ended", i8),  # 1: an isolated liquidation ended this bar for the instrument

@@ -203,6 +203,7 @@ def match_bar(accounts, states, instruments, all_terms, journals, kinds, bars, o
         fills = journal["fill_count"]
         liquidations = account["liquidations"]
         for k in range(count):
+            states[k]["sub_bar"] = j
             if kinds[k, j] == TRADED:
                 walked[k] = j
         exchange_bar(account, states, instruments, terms, journal, j, kinds, bars, own_path, 0, no_sub_bars, column, traded)

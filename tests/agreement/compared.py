@@ -151,6 +151,7 @@ def compare(run: dict[str, Any]) -> Compared:
     met[f"margin {account['margin']}"] += 1
     met[f"path {execution['path']}"] += 1
     met["touch" if execution["through"] == execution["through_bps"] == 0.0 else "traded through"] += 1
+    met["coins"] += execution["touch_probability"] < 1.0
     met["maker rebate"] += execution["fee_maker"] < 0.0
     return Compared(difference, met)
 

@@ -18,7 +18,7 @@ SCRIPT = """
 import importlib, pkgutil
 import numpy as np
 import gridcore
-from gridcore import avellaneda_stoikov, funding, indicators, ladders, margin, regime, risk, rolling, rounding, statistics
+from gridcore import avellaneda_stoikov, chance, funding, indicators, ladders, margin, regime, risk, rolling, rounding, statistics
 
 high, low, close = np.full(50, 101.0), np.full(50, 99.0), np.linspace(99.5, 100.5, 50)
 out, atr = np.empty(50), high - low
@@ -58,6 +58,7 @@ regime.kama_slope(close, atr), regime.classify_regime(0.1, 0.5, 0.15, 0.5), regi
 avellaneda_stoikov.reservation_price(100.0, 1.0, 0.1, 2.0, 1.0), avellaneda_stoikov.optimal_spread(0.1, 2.0, 1.0, 1.5)
 avellaneda_stoikov.bar_reservation_shift(100.0, 1.0, 0.5, 0.01, 96.0)
 avellaneda_stoikov.bar_spread(100.0, 1.0, 0.5, 1.5, 0.01, 96.0)
+chance.uniform_of_keys(1, 2, 3, 4, 5)
 for side in (1, -1):
     ladders.arithmetic_level(100.0, 0.5, 1.0, 3, side, 0.1), ladders.arithmetic_ladder_into(100.0, 0.5, 1.0, side, 0.1, out)
     ladders.proportional_level(100.0, 0.01, 3, side, 0.1), ladders.geometric_level(100.0, 10.0, 3, side, 0.1)

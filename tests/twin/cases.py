@@ -34,6 +34,8 @@ EXECUTION: dict[str, Any] = {
     "slippage_stop": None,
     "through": 0.0,
     "through_bps": 0.0,
+    "touch_probability": 1.0,
+    "touch_seed": 0,
     "path": "nearest",
     "liquidation_fee": 0.005,
     "max_volume_share": 0.0,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from tests.twin.chance import tails
 from tests.twin.ledger import breaches, close_lot, count_liquidation, fire_stop, liquidate_everything, open_lot
 from tests.twin.margin import cross_excess
 from tests.twin.records import CLOSE_LABEL, ENTRY, LONG, SHORT, SIGN, STOP, TAKE_PROFIT, Book, Order, World
@@ -65,11 +68,28 @@ def falls_to(order: Order) -> bool:
 
 
 def trigger(world: World, book: Book, order: Order) -> float:
-    """The price the path must reach: a stop's own; a limit's own and `through` ticks and basis points beyond it."""
+    """The price the path must reach: a stop's own; a limit's own and `through` ticks and basis points beyond it.
+
+    A limit whose coin falls tails in this (sub-)bar asks for what one a tick further away would ask for.
+    """
     if order.kind == STOP:
         return order.price
-    beyond: float = world.execution["through"] * book.tick + order.price * world.execution["through_bps"] / 1e4
-    return order.price - beyond if falls_to(order) else order.price + beyond
+    price = order.price
+    if unlucky(world, book, order):
+        price += -book.tick if falls_to(order) else book.tick
+    beyond: float = world.execution["through"] * book.tick + price * world.execution["through_bps"] / 1e4
+    return price - beyond if falls_to(order) else price + beyond
+
+
+def unlucky(world: World, book: Book, order: Order) -> bool:
+    """The coin of the order's price fell tails; a probability of one throws none."""
+    probability: float = world.execution["touch_probability"]
+    if probability == 1.0:
+        return False
+    ticks = math.floor(order.price / book.tick + 0.5)
+    found = tails(probability, world.execution["touch_seed"], world.time, book.index, world.sub_bar, not falls_to(order), ticks)
+    world.counters["coins tails" if found else "coins heads"] += 1
+    return found
 
 
 def reached(world: World, book: Book, order: Order, price: float) -> bool:
@@ -142,9 +162,11 @@ def walk_segment(world: World, book: Book, end: float) -> None:
             break
         triggers = [trigger(world, book, order) for order in ahead]
         nearest = max(triggers) if falling else min(triggers)
-        # At the same price limits before stops, entries before take-profits, then in order of placement.
+        # At the same price limits before stops, entries before take-profits, the nearer limit (whose coin asked for a tick more)
+        # before the further one, then in order of placement.
         same = [o for o, at in zip(ahead, triggers, strict=True) if abs(at - nearest) <= SAME_PRICE * book.tick]
-        order = min(same, key=lambda o: ((ENTRY, TAKE_PROFIT, STOP).index(o.kind), o.number))
+        away = -1 if falling else 1
+        order = min(same, key=lambda o: ((ENTRY, TAKE_PROFIT, STOP).index(o.kind), away * round(o.price / book.tick), o.number))
         tried.add(order.number)
         point = max(min(nearest, book.mark), end) if falling else min(max(nearest, book.mark), end)
         if breaches(world, book, book.mark, point, "path"):

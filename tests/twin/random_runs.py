@@ -78,6 +78,9 @@ def random_run(seed: int, bars: int = 150, kind: str = "ordinary") -> dict[str, 
     """
     run = ordinary_run(seed, bars, violent=kind == "violent")
     dice = random.Random(-1 - seed)
+    # Dice of their own, so that the runs of a seed stay what they were.
+    coins = random.Random(f"coins of {seed}")
+    run["execution"].update(touch_probability=coins.choice((1.0, 1.0, 0.2, 0.5, 0.9)), touch_seed=coins.choice((0, 7, 2**53)))
     if kind == "violent":
         make_violent(dice, run)
     elif kind == "wide":

@@ -166,6 +166,7 @@ class World:
     stopped: bool = False
     bar: int = 0
     time: int = 0
+    sub_bar: int = 0  # which finer bar is walked
     over: bool = False  # the bar has ended for every instrument
     ended: set[int] = field(default_factory=set)  # instruments for which the bar has ended
     events: list[dict[str, Any]] = field(default_factory=list)

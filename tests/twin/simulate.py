@@ -47,7 +47,7 @@ def simulate(
     equity = []
     checked = [0, 0.0]  # events summed so far, and their sum
     for bar in range(len(time)):
-        world.bar, world.time, world.over, world.ended = bar, time[bar], False, set()
+        world.bar, world.time, world.sub_bar, world.over, world.ended = bar, time[bar], 0, False, set()
         here = [book for book in books if kinds[book.index][bar] != ABSENT]
 
         # In bar i first all instruments decide, on the account as at the close of i-1.
@@ -113,6 +113,7 @@ def walk_bar(
         assert len(counts) == 1, "sub-bars of instruments that share a wallet have one timeframe"
         world.counters["bars_walked_finer"] += 1
         for k in range(counts.pop()):
+            world.sub_bar = k
             candles = {index: (finer[index] or [])[k] for index in traded}
             walk_candles(world, candles, [index for index in traded if candles[index][4] > 0.0])
             if world.over:

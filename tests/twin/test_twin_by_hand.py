@@ -42,6 +42,13 @@ def test_path_inside_the_bar(candle: tuple[float, ...], path: str, expected: lis
         ({"through_bps": 10.0}, 98.901, True),
         ({"through": 1.0, "through_bps": 10.0}, 98.9, False),  # both: 98.801
         ({"through": 1.0, "through_bps": 10.0}, 98.8, True),
+        # A probability next to nothing: every coin falls tails, and the order fills as one at 98.9 would.
+        ({"touch_probability": 1e-9}, 99.0, False),
+        ({"touch_probability": 1e-9}, 98.9, True),
+        ({"touch_probability": 1e-9, "through": 1.0}, 98.9, False),
+        ({"touch_probability": 1e-9, "through": 1.0}, 98.8, True),
+        ({"touch_probability": 1e-9, "through_bps": 10.0}, 98.802, False),  # 98.9 less 10 bps is 98.8011
+        ({"touch_probability": 1e-9, "through_bps": 10.0}, 98.801, True),
     ],
 )
 def test_touch_and_through(terms: dict[str, float], low: float, fills: bool) -> None:
