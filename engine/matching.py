@@ -14,7 +14,6 @@ from gridcore.compile import machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import floor_to
 
-
 # More finer bars than a bar can have, so that an instrument and its finer bar make one key.
 WALKS_OF_A_BAR = 2**20
 
@@ -189,7 +188,7 @@ def walk_open(account, states, instruments, terms, journal, k, price, volume):
 
 @machine_kernel
 def next_order(state, instrument, terms, k, book, limit, tolerance, direction):
-    """Index and trigger of the book's next living order within reach of `limit`, -1 and `limit` for none. Moves the cursor past dead ones."""
+    """Index and trigger of the next living order within reach of `limit`, -1 and `limit` for none; moves the cursor past dead ones."""
     place = state["cursor"][book]
     count = state["order_count"][book]
     while place < count and state["orders"][book, place]["alive"] == 0:

@@ -139,6 +139,9 @@ def assumptions(result: Result) -> dict[str, str]:
     preset = fee_preset(execution)
     beyond = [f"{number(execution.through)} ticks"] if execution.through else []
     beyond += [f"{number(execution.through_bps)} bps"] if execution.through_bps else []
+    fills = f"when traded through by {' and '.join(beyond)}" if beyond else "at a touch of the limit price"
+    if execution.touch_probability < 1.0:
+        fills += f", with probability {percent(execution.touch_probability)}, else one tick further (seed {execution.touch_seed})"
     stop_slippage = execution.slippage if execution.slippage_stop is None else execution.slippage_stop
     exposure = account.leverage if account.exposure is None else account.exposure
     sub_bars = [market for market in result.markets if getattr(market, "sub_bars", None) is not None]
@@ -146,7 +149,7 @@ def assumptions(result: Result) -> dict[str, str]:
     each = " a coin" if account.wallet == "separate" and coins > 1 else ""
     lines = {
         "fees": f"maker {percent(execution.fee_maker, 3)}, taker {percent(execution.fee_taker, 3)}" + (f" ({preset})" if preset else ""),
-        "fills": f"when traded through by {' and '.join(beyond)}" if beyond else "at a touch of the limit price",
+        "fills": fills,
         "path inside a bar": execution.path + (", finer bars where complete" if sub_bars else ""),
         "slippage": f"market orders {percent(execution.slippage, 3)}, stops and prunes {percent(stop_slippage, 3)}",
         "capital": f"{account.capital:,.2f}{each}, {account.wallet} wallet{'s' if each else ''}, {account.margin} margin",

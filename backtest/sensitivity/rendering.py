@@ -35,6 +35,17 @@ def _cells(row: Row, of_run: bool) -> list[Text]:
     return [Text(f"> {row.name}" if of_run else row.name), *map(Text, figures), _remark(row)]
 
 
+def _range_cells(row: Row) -> list[list[Text]]:
+    """The 5 and 95 % of a row with several draws, as rows of their own below it."""
+    ends = ((row.total_return_low, "5 %"), (row.total_return_high, "95 %"))
+    points = row.change_points - row.total_return * 100.0  # less the run's return
+    return [
+        [Text(f"  {share} of {row.draws} seeds"), Text(_figure(end * 100.0, signed)), Text(_figure(end * 100.0 + points, signed))]
+        for end, share in ends
+        if end is not None
+    ]
+
+
 def sensitivity_table(sensitivity: Sensitivity) -> Table:
     """The rows with the run itself first, marked by >; the words are those of `Sensitivity.sentences`."""
     title = Text("The same run under other assumptions, in percent: scenarios, not bounds")
@@ -46,6 +57,8 @@ def sensitivity_table(sensitivity: Sensitivity) -> Table:
     table.add_row(*_cells(sensitivity.run, of_run=True), style="bold")
     for row in sensitivity.rows:
         table.add_row(*_cells(row, of_run=False))
+        for cells in _range_cells(row):
+            table.add_row(*cells, style="dim")
     return table
 
 

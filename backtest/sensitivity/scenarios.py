@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Fills beyond the limit price, in basis points: a tick is next to nothing, the length of a queue is not.
 THROUGH_BPS = (1.0, 3.0, 5.0)
+# A queue is luck: at a mere touch a coin decides, and the median over so many seeds is the row.
+TOUCH_PROBABILITY, TOUCH_SEEDS = 0.5, 32
 STOP_SLIPPAGE_TIMES = {3: "three", 10: "ten"}
 CAPITAL_TIMES = (1, 10, 100)
 VOLUME_SHARE = 0.01
@@ -36,7 +38,10 @@ AS_RUN, SYNTHETIC_FUNDING, NO_FUNDING, NO_SUB_BARS = "as run", "synthetic fundin
 
 @dataclass(frozen=True)
 class Scenario:
-    """One changed assumption: a name, a phrase that goes on after "when", the settings, and which markets to run on."""
+    """One changed assumption: a name, a phrase that goes on after "when", the settings, and which markets to run on.
+
+    draws: how many runs it is, each with a `touch_seed` of its own, 0 for the first.
+    """
 
     name: str
     changed: str
@@ -44,6 +49,13 @@ class Scenario:
     account: Account
     execution: Execution
     markets: str = AS_RUN
+    draws: int = 1
+
+    def runs(self) -> list[Scenario]:
+        """The scenarios of one run each that this one is made of."""
+        if self.draws == 1:
+            return [self]
+        return [replace(self, execution=self.execution.replace(touch_seed=seed), draws=1) for seed in range(self.draws)]
 
 
 def changed_market(market: Market, change: str) -> Market:
@@ -87,10 +99,7 @@ class _Listing:
 
 
 def scenarios(result: Result) -> tuple[list[Scenario], list[str]]:
-    """The scenarios of a result in the order of the table, and a sentence for each that cannot be had.
-
-    A fill with a probability at a mere touch is not among them: the engine's fills know no chance.
-    """
+    """The scenarios of a result in the order of the table, and a sentence for each that cannot be had."""
     listing = _Listing(result)
     _add_fees(listing)
     _add_fills(listing)
@@ -115,13 +124,19 @@ def _add_fees(listing: _Listing) -> None:
 
 
 def _add_fills(listing: _Listing) -> None:
-    """Fills only beyond the limit price, by a tick and by basis points; at a touch for a run that asks for more."""
-    if listing.run.execution.through or listing.run.execution.through_bps:
-        listing.execution("fills at a touch", "orders fill at a touch of their price", through=0.0, through_bps=0.0)
-    listing.execution("fills through 1 tick", "orders fill only one tick beyond their price", through=1.0, through_bps=0.0)
+    """Fills at half of the touches, and only beyond the limit price; at every touch for a run that asks for more."""
+    at_touch: dict[str, Any] = {"through": 0.0, "through_bps": 0.0, "touch_probability": 1.0}
+    run = listing.run.execution
+    if run.through or run.through_bps or run.touch_probability < 1.0:
+        listing.execution("fills at a touch", "orders fill at a touch of their price", **at_touch)
+    by_chance = run.replace(through=0.0, through_bps=0.0, touch_probability=TOUCH_PROBABILITY)
+    words = "a mere touch fills an order with probability one half"
+    listing.add("fills at half of touches", words, lambda base: replace(base, execution=by_chance, draws=TOUCH_SEEDS))
+    listing.execution("fills through 1 tick", "orders fill only one tick beyond their price", **at_touch | {"through": 1.0})
     for bps in THROUGH_BPS:
         points = f"{bps:g} basis point{'' if bps == 1.0 else 's'}"
-        listing.execution(f"fills through {bps:g} bp", f"orders fill only {points} beyond their price", through=0.0, through_bps=bps)
+        changed = f"orders fill only {points} beyond their price"
+        listing.execution(f"fills through {bps:g} bp", changed, **at_touch | {"through_bps": bps})
 
 
 def _add_stop_slippage(listing: _Listing) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
 
 from backtest.sensitivity.again import Again, Outcome, Workers, outcome, total_return
 from backtest.sensitivity.close_out import closed_out
@@ -20,6 +24,21 @@ if TYPE_CHECKING:
     from backtest.result import Result
 
 Scans = Literal["full", "coarse", "none"]
+
+
+def _median(found: Sequence[Outcome]) -> Outcome:
+    """The median of each figure over several runs; liquidated if any of them was."""
+    gain, drawdown, sharpe = (float(np.median([getattr(one, name) for one in found])) for name in Outcome._fields[:3])
+    return Outcome(gain, drawdown, sharpe, any(one.liquidated for one in found))
+
+
+def _row_of_draws(scenario: Scenario, found: Sequence[Outcome], run: Outcome) -> Row:
+    """A row of one run, or of the medians of several with the range of their returns."""
+    if scenario.draws == 1:
+        return _row(scenario.name, scenario.changed, found[0], run)
+    row = _row(scenario.name, scenario.changed, _median(found), run)
+    low, high = np.quantile([one.total_return for one in found], (0.05, 0.95))
+    return replace(row, draws=scenario.draws, total_return_low=float(low), total_return_high=float(high))
 
 
 def _row(name: str, changed: str, found: Outcome, run: Outcome) -> Row:
@@ -42,12 +61,14 @@ def _rows(again: Again, workers: Workers, run: Outcome) -> tuple[list[Row], list
             return str(error)
 
     rows = []
-    answers = workers.answer([partial(figures, scenario) for scenario in listed])
-    for scenario, answer in zip(listed, answers, strict=True):
-        if isinstance(answer, str):
-            left_out.append(f"Left out, {scenario.name}: {answer}")
+    answers = iter(workers.answer([partial(figures, one) for scenario in listed for one in scenario.runs()]))
+    for scenario in listed:
+        found = list(itertools.islice(answers, scenario.draws))
+        refused = [answer for answer in found if isinstance(answer, str)]
+        if refused:
+            left_out.append(f"Left out, {scenario.name}: {refused[0]}")
         else:
-            rows.append(_row(scenario.name, scenario.changed, answer, run))
+            rows.append(_row_of_draws(scenario, [answer for answer in found if isinstance(answer, Outcome)], run))
     rows.append(_row("open lots closed out", "the lots still open are closed at market", closed_out(again.result), run))
     return rows, left_out
 

@@ -30,6 +30,8 @@ class Row:
     name: of the row. changed: a phrase that goes on after "when". total_return, max_drawdown: fractions; the drawdown is the one
     `Sensitivity.drawdown` names. sharpe: annualized, of bars. change_points: total return less the run's, in percentage points.
     sign_changed: whether the run made a profit or a loss and this row does not. liquidated: whether any account was.
+    draws: runs behind the row, each with other luck; with several the figures are their medians, the sign is the median's, and
+    liquidated says that any of them was. total_return_low, total_return_high: 5 and 95 % quantiles over the draws, None for one.
     """
 
     name: str
@@ -40,6 +42,22 @@ class Row:
     change_points: float
     sign_changed: bool
     liquidated: bool
+    draws: int = 1
+    total_return_low: float | None = None
+    total_return_high: float | None = None
+
+    @property
+    def when(self) -> str:
+        """`changed`, and that several draws have a median."""
+        return self.changed if self.draws == 1 else f"{self.changed} (median of {self.draws} seeds)"
+
+    @property
+    def spread(self) -> str:
+        """What the draws say beside their median; empty for one run."""
+        if self.total_return_low is None or self.total_return_high is None:
+            return ""
+        low, high = signed_percent(self.total_return_low), signed_percent(self.total_return_high)
+        return f"5 to 95 % of the seeds: {low} to {high}"
 
 
 @dataclass(frozen=True)
@@ -77,18 +95,23 @@ class Sensitivity:
             return ""
         worst = self.turned[0]
         before, after = signed_percent(self.run.total_return), signed_percent(worst.total_return)
-        return f"FRAGILE: the return of {before} becomes {after} when {worst.changed}"
+        return f"FRAGILE: the return of {before} becomes {after} when {worst.when}"
 
     def sentences(self) -> list[str]:
         """Everything the table says in words, gravest first: fragility, liquidations, what the rows are, break-even, path, gaps."""
         lines = [f"{self.headline}."] if self.fragile else []
         if len(self.turned) > 1:
-            others = "; ".join(f"{signed_percent(row.total_return)} when {row.changed}" for row in self.turned[1:])
+            others = "; ".join(f"{signed_percent(row.total_return)} when {row.when}" for row in self.turned[1:])
             lines.append(f"Its sign changes in {len(self.turned)} of {len(self.rows)} rows, also to {others}.")
-        ruined = [row.changed for row in self.rows if row.liquidated and not self.run.liquidated]
+        ruined = [
+            row.changed + (f" (at least one of {row.draws} seeds)" if row.draws > 1 else "")
+            for row in self.rows
+            if row.liquidated and not self.run.liquidated
+        ]
         if ruined:
             lines.append(f"The run would have been LIQUIDATED when {'; when '.join(ruined)}.")
         lines.append(NOT_BOUNDS)
+        lines += [f"When {row.when}, the return is {signed_percent(row.total_return)}; {row.spread}." for row in self.rows if row.spread]
         lines += [scan.sentence for scan in (self.break_even_maker_fee, self.break_even_funding_multiple) if scan is not None]
         if self.path_bars is not None:
             lines.append(self.path_bars.sentence)

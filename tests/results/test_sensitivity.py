@@ -17,15 +17,17 @@ import backtest as bt
 from backtest.configuration import FEE_PRESETS
 from backtest.data.settlements import market_settlements
 from backtest.sensitivity import Row, Sensitivity, as_json, sensitivity, sensitivity_table
-from backtest.sensitivity.again import Again
+from backtest.sensitivity.again import Again, Outcome
 from backtest.sensitivity.close_out import closed_out
-from backtest.sensitivity.scenarios import NO_SUB_BARS, changed_market
+from backtest.sensitivity.scenarios import NO_SUB_BARS, Scenario, changed_market
+from backtest.sensitivity.study import _row_of_draws
 from backtest.sensitivity.table import NOT_BOUNDS
 from tests.backtest import frames
 from tests.backtest.stepping import bracket_strategy
 
 COARSE = frames.QUARTER
 GRID = bt.StaticGrid(step=0.004, grid_levels=3)
+HALF = "fills at half of touches"
 
 
 def market(count: int = 260, seed: int = 0, instrument: bt.Instrument = frames.BTC, real_funding: bool = False) -> bt.Market:
@@ -102,7 +104,7 @@ def test_every_row_is_a_run(strategy: object, account: dict[str, object], weight
     check_row(table.run, result)
     rows = {row.name: row for row in table.rows}
     written = settings_by_name(execution, terms)
-    assert set(rows) == {*written, "synthetic funding", "no funding", "open lots closed out"}
+    assert set(rows) == {*written, HALF, "synthetic funding", "no funding", "open lots closed out"}
     for name, (changed, capital) in written.items():
         check_row(rows[name], bt.run(markets, strategy, capital, changed, weights=weights))
     unknown = [market(), market(240, 1, frames.ETH)]
@@ -142,7 +144,7 @@ def test_rows_that_are_the_run_itself_are_not_there() -> None:
     execution = bt.Execution(fee_maker=maker, fee_taker=taker, through_bps=3.0, path="low_first", slippage=0.0)
     table = sensitivity(bt.run(steady(39_000.0), GRID, execution=execution), scans="none")
     names = [row.name for row in table.rows]
-    assert names[:5] == ["regular fees", "fills at a touch", "fills through 1 tick", "fills through 1 bp", "fills through 5 bp"]
+    assert names[:6] == ["regular fees", "fills at a touch", HALF, "fills through 1 tick", "fills through 1 bp", "fills through 5 bp"]
     assert "path low_first" not in names
     assert "path nearest" in names
     assert not any("slippage" in name for name in names)
@@ -180,6 +182,74 @@ def test_the_numbers_do_not_depend_on_threads(threads: int) -> None:
     assert table == sensitivity(result, 1, scans="coarse")
     assert [done for done, _ in seen] == list(range(1, len(seen) + 1))
     assert seen[-1] == (len(seen), len(seen))
+
+
+# --- fills by chance ------------------------------------------------------------------------------------------------------
+
+
+def touched(count: int = 60) -> bt.Market:
+    """Every low is the rung of `RUNG` exactly, and every high one above the target of its lot."""
+    shape = {"open": 40_000.0, "high": 40_010.0, "low": 39_600.0, "close": 40_000.0, "volume": 1_000.0}
+    time = frames.START + COARSE * np.arange(count, dtype=np.int64)
+    return bt.Market.from_frame(pd.DataFrame({"timestamp": time, **shape}), frames.BTC, "15m", funding=0)
+
+
+RUNG = bt.StaticGrid(step=0.01, grid_levels=1, allow_short=False)
+
+
+def row_of(table: Sensitivity, name: str) -> Row:
+    return next(row for row in table.rows if row.name == name)
+
+
+@pytest.mark.parametrize("execution", [bt.Execution(), bt.Execution(through_bps=2.0), bt.Execution(touch_probability=0.3, touch_seed=99)])
+def test_half_of_the_touches_is_the_median_of_32_runs(execution: bt.Execution) -> None:
+    table = sensitivity(bt.run(touched(), RUNG, execution=execution), scans="none")
+    by_chance = execution.replace(touch_probability=0.5, through=0.0, through_bps=0.0)
+    runs = [bt.run(touched(), RUNG, execution=by_chance.replace(touch_seed=seed)).metrics for seed in range(32)]
+    row = row_of(table, HALF)
+    gains = sorted(run["total_return"] for run in runs)
+    assert row.draws == 32
+    assert row.total_return == (gains[15] + gains[16]) / 2.0
+    assert row.max_drawdown == np.median([run["max_drawdown"] for run in runs])
+    assert row.sharpe == np.median([run["sharpe"] for run in runs])
+    assert (row.total_return_low, row.total_return_high) == tuple(np.quantile(gains, (0.05, 0.95)))
+    assert gains[0] < row.total_return_low < row.total_return < row.total_return_high < gains[-1]
+    # The other rows on fills throw no coin, whatever the run does.
+    check_row(row_of(table, "fills through 1 tick"), bt.run(touched(), RUNG, execution=bt.Execution(through=1.0)))
+    assert ("fills at a touch" in {one.name for one in table.rows}) == (execution != bt.Execution())
+
+
+def test_the_range_of_the_seeds_is_told() -> None:
+    table = sensitivity(bt.run(touched(), RUNG), scans="none")
+    row = row_of(table, HALF)
+    low, middle, high = (f"{value * 100.0:+.2f}" for value in (row.total_return_low, row.total_return, row.total_return_high))
+    assert (
+        f"When a mere touch fills an order with probability one half (median of 32 seeds), the return is {middle} %; "
+        f"5 to 95 % of the seeds: {low} % to {high} %."
+    ) in table.sentences()
+    lines = [line.split() for line in printed(table, 80).splitlines()]
+    place = next(i for i, line in enumerate(lines) if line[:4] == HALF.split()[:4])
+    change = f"{(row.total_return_low - table.run.total_return) * 100.0:+.2f}"
+    assert lines[place][5] == middle
+    assert lines[place + 1] == ["5", "%", "of", "32", "seeds", low, change]
+    assert lines[place + 2][5] == high
+    plain = next(one for one in as_json(table)["rows"] if one["name"] == HALF)
+    assert (plain["draws"], plain["total_return_low"], plain["total_return_high"]) == (32, row.total_return_low, row.total_return_high)
+    assert [one["draws"] for one in as_json(table)["rows"] if one["name"] != HALF] == [1] * (len(table.rows) - 1)
+    assert as_json(table)["run"]["total_return_low"] is None
+
+
+def test_the_sign_of_the_median_decides_on_fragility() -> None:
+    lost = Row(HALF, "a coin decides", -0.01, 0.1, 1.0, -3.0, True, True, 32, -0.02, 0.05)
+    table = Sensitivity(plain_row("this run", 0.02, 0.0), (lost,), "in bars", None, None, None, ())
+    assert table.headline == "FRAGILE: the return of +2.00 % becomes -1.00 % when a coin decides (median of 32 seeds)"
+    assert "The run would have been LIQUIDATED when a coin decides (at least one of 32 seeds)." in table.sentences()
+    # Seventeen seeds lose a little and fifteen win much: the mean is a profit, the median is not.
+    outcomes = [Outcome(gain, 0.1, 1.0, liquidated=False) for gain in [-0.01] * 17 + [0.5] * 15]
+    scenario = Scenario(HALF, "a coin decides", RUNG, bt.Account(), bt.Execution(), draws=32)
+    row = _row_of_draws(scenario, outcomes, Outcome(0.02, 0.1, 1.0, liquidated=False))
+    assert (row.total_return, row.total_return_low, row.total_return_high, row.sign_changed) == (-0.01, -0.01, 0.5, True)
+    assert not _row_of_draws(scenario, outcomes[1:] + outcomes[-1:] * 2, Outcome(0.02, 0.1, 1.0, liquidated=False)).sign_changed
 
 
 # --- open lots ----------------------------------------------------------------------------------------------------------

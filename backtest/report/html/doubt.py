@@ -31,7 +31,7 @@ def _row(row: Row, of_run: bool) -> list[Cell]:
         figure(row.max_drawdown * 100.0, _ratio),
         figure(row.sharpe, _ratio),
         Cell(", ".join(remarks), strong=True),
-        Cell("as reported" if of_run else f"when {row.changed}"),
+        Cell("as reported" if of_run else f"when {row.when}" + (f"; {row.spread}" if row.spread else "")),
     ]
 
 
