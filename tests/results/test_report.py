@@ -83,6 +83,11 @@ def test_ladder_use() -> None:
         ({"fee_maker": 0.0003}, "fees", "maker 0.030 %, taker 0.050 %"),
         ({}, "fills", "at a touch of the limit price"),
         ({"through": 1, "through_bps": 3}, "fills", "when traded through by 1 ticks and 3 bps"),
+        (
+            {"touch_probability": 0.5, "touch_seed": 7},
+            "fills",
+            "at a touch of the limit price, with probability 50.00 %, else one tick further (seed 7)",
+        ),
         ({"slippage_stop": 0.002}, "slippage", "market orders 0.020 %, stops and prunes 0.200 %"),
         ({"path": "low_first"}, "path inside a bar", "low_first"),
         ({"max_volume_share": 0.01}, "volume", "an order fills at most 1.00 % of a bar's volume"),
