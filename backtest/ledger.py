@@ -51,6 +51,26 @@ def closes_on(time: np.ndarray, market: Any) -> np.ndarray:
     return np.where(row >= 0, market.close[np.maximum(row, 0)], np.nan)
 
 
+def _on_bars(time: np.ndarray, market: Any, values: np.ndarray) -> np.ndarray:
+    """A market's values at the bars of `time` [bars]; the last close known where it has no such bar."""
+    out = closes_on(time, market)
+    row = np.searchsorted(market.time, time)
+    there = row < market.time.size
+    there[there] = market.time[row[there]] == time[there]
+    out[there] = values[row[there]]
+    return out
+
+
+def highs_on(time: np.ndarray, market: Any) -> np.ndarray:
+    """A market's highs at the bars of `time` [bars]: the last close known where it has no bar, NaN before its first one."""
+    return _on_bars(time, market, market.high)
+
+
+def lows_on(time: np.ndarray, market: Any) -> np.ndarray:
+    """A market's lows at the bars of `time` [bars]: the last close known where it has no bar, NaN before its first one."""
+    return _on_bars(time, market, market.low)
+
+
 def coin_of_shared(ledger: Ledger, index: int, market: Any, share: float) -> Ledger:
     """One coin's part of a shared wallet as a ledger of its own, so that the parts of all coins sum to the whole.
 

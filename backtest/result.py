@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from backtest.configuration import DataSettings
+    from backtest.metrics.liquidation_distance import LiquidationDistance
     from backtest.sensitivity.study import Scans
     from backtest.sensitivity.table import Sensitivity
     from backtest.studies import Studies
@@ -177,6 +178,13 @@ class Result:
     def buy_and_hold(self) -> pd.Series:
         """The same capital held in the coins, quote currency."""
         return self._series(self.buy_and_hold_values, "buy_and_hold")
+
+    @cached_property
+    def liquidation_distance(self) -> LiquidationDistance:
+        """How far prices were from a liquidation: `at_close`, `nearest` [bars], `smallest`; see the class. Needs the event log."""
+        from backtest.metrics.liquidation_distance import LiquidationDistance
+
+        return LiquidationDistance(self)
 
     # --- tables ---------------------------------------------------------------------------------------------------------
 

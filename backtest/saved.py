@@ -20,7 +20,7 @@ from backtest.data.instrument import Instrument
 from backtest.data.timeframe import Timeframe
 from backtest.ledger import Ledger
 from backtest.result import Result
-from backtest.storage import FILES, FORMAT
+from backtest.storage import BAR_COLUMNS, FILES, FORMAT
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution
@@ -40,12 +40,14 @@ class SavedStrategy:
 
 @dataclass(frozen=True, eq=False)
 class SavedMarket:
-    """What a saved result knows of its market: the bars from the first that traded, open and close only."""
+    """What a saved result knows of its market: the prices of the bars from the first that traded."""
 
     instrument: Instrument
     timeframe: Timeframe
     time: np.ndarray
     open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
     close: np.ndarray
     source: str
     simulated: bool
@@ -126,14 +128,13 @@ def _read(folder: Path) -> Result:
         there = ~np.isnan(column[f"close_{symbol}"])
         markets.append(
             SavedMarket(
-                Instrument(symbol=symbol, tiers=tiers, **filters),
-                timeframe,
-                time[there],
-                column[f"open_{symbol}"][there],
-                column[f"close_{symbol}"][there],
-                facts["source"],
-                facts["simulated"],
-                tuple(facts["notes"]),
+                instrument=Instrument(symbol=symbol, tiers=tiers, **filters),
+                timeframe=timeframe,
+                time=time[there],
+                source=facts["source"],
+                simulated=facts["simulated"],
+                notes=tuple(facts["notes"]),
+                **{name: column[f"{name}_{symbol}"][there] for name in BAR_COLUMNS},
             )
         )
     return Result(*_read_settings(folder / "config.toml"), markets, ledgers, tuple(run["weights"]), tuple(run["notes"]))

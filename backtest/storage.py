@@ -23,7 +23,6 @@ from backtest.configuration import Configuration, DataSettings, strategy_name
 from backtest.data.built_in import built_in_coins, built_in_instrument
 from backtest.data.symbols import base_coin, resolve_symbol
 from backtest.data.timeframe import parse_utc, utc_text
-from backtest.ledger import closes_on
 from backtest.output import write_whole
 from backtest.report import findings
 from backtest.result import Result
@@ -32,8 +31,10 @@ from engine.errors import InputError
 if TYPE_CHECKING:
     from backtest.studies import Studies
 
-FORMAT = 1
+FORMAT = 2
 FILES = ("summary.json", "run.json", "trades.csv", "lots.csv", "equity.parquet", "config.toml")
+# Prices of each coin in equity.parquet.
+BAR_COLUMNS = ("open", "high", "low", "close")
 # What summary.json has of studies, null where none was made.
 STUDIES = ("fragile", "sensitivity", "uncertainty", "worst_days", "ablation", "exposure_ladder")
 # State fields of more numbers than this are tables of lots and orders, which the log stands for.
@@ -200,13 +201,13 @@ def _equity_table(result: Result) -> pa.Table:
         values[row] = ledger.equity
         columns[f"equity_{ledger.symbols[0]}"] = values
     for symbol, market in zip(result.symbols, result.markets, strict=True):
-        opens = np.full(result.time.size, np.nan)
         row = np.searchsorted(market.time, result.time)
         there = row < market.time.size
         there[there] = market.time[row[there]] == result.time[there]
-        opens[there] = market.open[row[there]]
-        columns[f"open_{symbol}"] = opens
-        columns[f"close_{symbol}"] = np.where(there, closes_on(result.time, market), np.nan)
+        for name in BAR_COLUMNS:
+            values = np.full(result.time.size, np.nan)
+            values[there] = getattr(market, name)[row[there]]
+            columns[f"{name}_{symbol}"] = values
     title = findings.title(result)
     return pa.table(columns).replace_schema_metadata({"title": title, "simulated": str(result.simulated).lower()})
 

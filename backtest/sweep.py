@@ -116,13 +116,13 @@ class Prepared:
     weights: tuple[float, ...]
 
 
-def build_machine(combination: Combination, aligned: Aligned, weights: Sequence[float]) -> Machine:
-    """A machine without a log for one wallet of a combination."""
+def build_machine(combination: Combination, aligned: Aligned, weights: Sequence[float], log: bool = False) -> Machine:
+    """A machine for one wallet of a combination; log: whether it keeps its events."""
     strategy = combination.strategy
     terms = [instrument_terms(market.instrument, weight) for market, weight in zip(aligned.markets, weights, strict=True)]
     records = [strategy.record()] * len(terms)
     return Machine.build(
-        program_of(strategy), records, terms, combination.account, combination.execution, aligned.timeframe.ms, recording=False
+        program_of(strategy), records, terms, combination.account, combination.execution, aligned.timeframe.ms, recording=log
     )
 
 
@@ -164,12 +164,13 @@ class Shared:
         return Prepared(aligned, feed, begin, start, stop, indicators, weights)
 
 
-def run_combination(combination: Combination, shared: Shared) -> Result:
-    """The result of one combination, without an event log."""
+def run_combination(combination: Combination, shared: Shared, log: bool = False) -> Result:
+    """The result of one combination; log: whether it keeps its events."""
     ledgers = []
     for wallet in shared.take(combination):
-        machine = build_machine(combination, wallet.aligned, wallet.weights)
+        machine = build_machine(combination, wallet.aligned, wallet.weights, log)
         events, equity = machine.run(wallet.feed, wallet.indicators, wallet.start, wallet.stop)
+        events["bar"] += wallet.begin
         ledgers.append(
             Ledger(
                 wallet.feed.time[wallet.start : wallet.stop],

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 SCHEMA = 1
 # The level at which the page begins to speak of ruin.
 RISKY = 0.01
-NO_DISTANCE = "The nearest distance to liquidation is not shown: the engine does not record it."
+DISTANCE = (
+    "To liquidation: the smallest move of all prices at once, against what was held, that would have liquidated the run. "
+    "Made from bars, whose inner order is not known; inf: no such move."
+)
 ONE_HISTORY = "The bootstrap knows only the days of this run: a crash that is not among them is in no draw."
 
 
@@ -61,7 +64,12 @@ def sentences(found: ExposureLadder) -> list[str]:
     raised = [row for row in found.rows if row.leverage > found.own_leverage]
     if raised:
         lines.append(f"Leverage {found.own_leverage:g} is raised to the exposure at {_list(raised)}, so that margin does not cut orders.")
-    return [*lines, *_of_ruin(found), NO_DISTANCE, *found.left_out]
+    return [*lines, *_of_ruin(found), DISTANCE, *found.left_out]
+
+
+def _distance(value: float) -> str:
+    """A distance to liquidation in percent."""
+    return "-" if math.isnan(value) else "inf" if math.isinf(value) else f"{value * 100.0:,.2f}"
 
 
 def _cells(row: LadderRow, own: bool) -> list[Text]:
@@ -70,6 +78,7 @@ def _cells(row: LadderRow, own: bool) -> list[Text]:
         f"{row.leverage:g}",
         "-" if math.isnan(row.total_return) else signed(row.total_return * 100.0),
         "-" if math.isnan(row.max_drawdown) else f"{row.max_drawdown * 100.0:,.2f}",
+        _distance(row.nearest_liquidation_distance),
         _share(row.ruin_probability),
     )
     return [*map(Text, cells), Text("LIQUIDATED" if row.liquidated else "", style="bold red")]
@@ -79,7 +88,7 @@ def exposure_ladder_table(found: ExposureLadder) -> Table:
     """A row a level; the run's own exposure is marked by >. The words are those of `ExposureLadder.sentences`."""
     title = Text("The same run at other exposures, in percent")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    for heading in ("exposure", "leverage", "return", f"drawdown\n{found.drawdown}", "ruin"):
+    for heading in ("exposure", "leverage", "return", f"drawdown\n{found.drawdown}", "to\nliquidation", "ruin"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     for row in found.rows:
@@ -89,11 +98,16 @@ def exposure_ladder_table(found: ExposureLadder) -> Table:
 
 
 def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 def as_json(found: ExposureLadder) -> dict[str, Any]:
-    """Plain values in a stable order; null where a number has no meaning. `schema` counts up when a name or meaning changes."""
+    """Plain values in a stable order; null where a number has no meaning, the text inf for an infinite distance.
+
+    `schema` counts up when a name or meaning changes.
+    """
     return {
         "schema": SCHEMA,
         "drawdown": found.drawdown,

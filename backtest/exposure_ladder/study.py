@@ -34,7 +34,8 @@ class LadderRow:
 
     exposure: multiple of the equity that sizes orders and the position cap. leverage: that it ran with. total_return,
     max_drawdown: fractions; the drawdown is the one `ExposureLadder.drawdown` names. liquidated: whether any account or side
-    was. ruin_probability: see `ruin.DEFINITION`; NaN with fewer than 60 days.
+    was. ruin_probability: see `ruin.DEFINITION`; NaN with fewer than 60 days. nearest_liquidation_distance: as the metric of that name,
+    a fraction: 0 when liquidated, infinite when no move of prices would have, NaN when it never held anything.
     """
 
     exposure: float
@@ -43,6 +44,7 @@ class LadderRow:
     max_drawdown: float
     liquidated: bool
     ruin_probability: float
+    nearest_liquidation_distance: float
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,14 @@ def _checked_levels(levels: Sequence[float]) -> tuple[float, ...]:
 def _row(again: Again, exposure: float, draws: int, seed: int) -> LadderRow:
     own = again.result
     account = at_exposure(own.account, exposure)
-    result = again.run(Scenario(f"exposure {exposure:g}", "", own.strategy, account, own.execution))
+    result = again.run(Scenario(f"exposure {exposure:g}", "", own.strategy, account, own.execution), log=True)
     told = outcome(result)
     if result.liquidated:
         ruin = 1.0
     else:
         ruin = ruin_probability(daily_returns(result.time, portfolio_equity(result), result.capital), draws, seed)
-    return LadderRow(exposure, account.leverage, told.total_return, told.max_drawdown, told.liquidated, ruin)
+    nearest = result.liquidation_distance.smallest
+    return LadderRow(exposure, account.leverage, told.total_return, told.max_drawdown, told.liquidated, ruin, nearest)
 
 
 def exposure_ladder(
@@ -124,12 +127,12 @@ def exposure_ladder(
     seed: int = 1,
     threads: int | None = None,
 ) -> ExposureLadder:
-    """The run at several exposures: return, maximum drawdown, liquidation, and the probability of ruin by block bootstrap.
+    """The run at several exposures: return, maximum drawdown, distance to liquidation, and the probability of ruin by block bootstrap.
 
     levels: rising multiples of the equity, above 0 and at most 150. Leverage is raised to the level where the run's is lower;
     it is never lowered. watch: called with the number of runs done and the number needed. draws: 100 to 100,000; the same seed
     gives the same numbers. threads: None: as many as there are processors; the numbers do not depend on it.
-    Needs no event log. The nearest distance to liquidation is not part of it: the engine does not record it.
+    The result itself needs no event log.
     Raises InputError for other levels, draws, seeds or threads, and when the result cannot be run again: it was read from files,
     or is a part of a larger run.
     """

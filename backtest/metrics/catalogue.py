@@ -64,6 +64,7 @@ NEED_THE_LOG = (
     *("win_rate", "win_rate_closed", "profit_factor", "profit_factor_closed", "expectancy", "average_hold_hours", "payoff"),
     *("largest_win", "largest_loss", "gross_profit", "gross_loss"),
     *OF_HOLDINGS,
+    "nearest_liquidation_distance",
 )
 
 METRICS: dict[str, Metric] = {
@@ -181,6 +182,12 @@ METRICS: dict[str, Metric] = {
         "fraction", "share of decisions at which the floor decides the grid spacing; NaN for strategies without one"
     ),
     "liquidations": Metric("events", "accounts (cross margin) or sides (isolated) liquidated"),
+    "nearest_liquidation_distance": Metric(
+        "fraction",
+        "smallest move of all prices of a wallet at once, against what it held, that would have liquidated it, from the close or the "
+        "extremes of any bar; 0 after a liquidation, inf when no move would have, NaN when nothing was held and for one coin's part of "
+        "a shared wallet",
+    ),
     "shortfall": Metric("quote", "negative wallets credited to zero; outside win and loss statistics"),
     "settlements": Metric("events", "funding settlements that fell into the run, over all coins"),
     "gap_bars": Metric("bars", "bars without trading, over all coins"),
@@ -283,6 +290,7 @@ def _from_lots(result: Result) -> dict[str, float]:
         "largest_loss": of_lots.largest_loss(closed),
         "gross_profit": of_lots.gross_profit(closed),
         "gross_loss": of_lots.gross_loss(closed),
+        "nearest_liquidation_distance": result.liquidation_distance.smallest,
     }
 
 

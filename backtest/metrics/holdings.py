@@ -55,6 +55,11 @@ def coins_of(result: Result) -> Iterator[Coin]:
         yield Coin(ledger.symbols[index], ledger, index, market, weight if result.is_shared else 1.0)
 
 
+def is_part_of_shared(result: Result) -> bool:
+    """Whether a result is one coin's part of a shared wallet, which knows neither the whole wallet's equity nor its margin."""
+    return bool(result.account.wallet == "shared" and not result.is_shared and tuple(result.weights) != (1.0,))
+
+
 def net_exposure(result: Result) -> np.ndarray:
     """Notional of longs less that of shorts over equity, at each close [bars]; 0 without equity. Needs the event log."""
     net = np.zeros(result.time.size)
@@ -95,8 +100,7 @@ def time_at_cap(result: Result) -> float:
     the equity of the whole. Needs the event log.
     """
     settings = strategy_parameters(result.strategy)
-    part_of_shared = result.account.wallet == "shared" and not result.is_shared and tuple(result.weights) != (1.0,)
-    if not {"max_position_pct", "order_pct"} <= set(settings) or part_of_shared:
+    if not {"max_position_pct", "order_pct"} <= set(settings) or is_part_of_shared(result):
         return math.nan
     exposure = result.account.leverage if result.account.exposure is None else result.account.exposure
     share = exposure * (float(settings["max_position_pct"]) - float(settings["order_pct"]))

@@ -97,10 +97,10 @@ class Again:
         for scenario in scenarios:
             self.shared(scenario.markets)
 
-    def run(self, scenario: Scenario) -> Result:
-        """The result of a scenario, without an event log."""
+    def run(self, scenario: Scenario, log: bool = False) -> Result:
+        """The result of a scenario; log: whether it keeps its events."""
         combination = Combination(scenario.strategy, scenario.account, scenario.execution, ())
-        return run_combination(combination, self.shared(scenario.markets))
+        return run_combination(combination, self.shared(scenario.markets), log)
 
     def run_with_maker_fee(self, fee: float) -> Result:
         """The run with another maker fee, a fraction."""

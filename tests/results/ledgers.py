@@ -44,6 +44,14 @@ class PlainMarket:
     simulated: bool = True
     notes: tuple[str, ...] = ()
 
+    @property
+    def high(self) -> np.ndarray:
+        return np.maximum(self.open, self.close) + 2.0
+
+    @property
+    def low(self) -> np.ndarray:
+        return np.minimum(self.open, self.close) - 2.0
+
 
 def make_market(
     symbol: str = "BTCUSDT", bars: int = 400, seed: int = 1, first: int = 0, multiplier: float = 1.0, **facts: Any

@@ -189,5 +189,5 @@ def test_table_json_and_sentences() -> None:
     best = max(found.rows, key=lambda row: row.total_return)
     assert f"The highest return, {best.total_return * 100.0:+.2f} %, is at exposure {best.exposure:g}." in said
     assert "Leverage 3 is raised to the exposure at 5, 7, 10, 15, 20, so that margin does not cut orders." in said
-    assert "The nearest distance to liquidation is not shown: the engine does not record it." in said
+    assert any(line.startswith("To liquidation: the smallest move") for line in said)
     assert "No probability of ruin: the run has 2 days, and fewer than 60 say too little." in said

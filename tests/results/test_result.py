@@ -140,7 +140,7 @@ def test_without_a_log_the_totals_still_count() -> None:
         *("win_rate", "win_rate_closed", "profit_factor", "profit_factor_closed", "expectancy", "average_hold_hours", "payoff"),
         *("largest_win", "largest_loss", "gross_profit", "gross_loss"),
         *("net_exposure_average", "return_at_net_exposure", "excess_at_net_exposure", "beta_at_net_exposure"),
-        *("alpha_at_net_exposure", "lots_held_average", "level_use_average", "time_at_cap"),
+        *("alpha_at_net_exposure", "lots_held_average", "level_use_average", "time_at_cap", "nearest_liquidation_distance"),
     }
     assert all(bare.metrics[name] == pytest.approx(full.metrics[name], nan_ok=True) for name in METRICS if name not in lacking)
     assert "total return" in repr(bare)
