@@ -271,6 +271,24 @@ class Result:
 
         return attribution_by(self, by)
 
+    def prune_outcomes(self) -> pd.DataFrame:
+        """What each pruning method realized and what its lots would have made 1, 4 and 24 hours later; needs the event log."""
+        from backtest.metrics.prune_outcomes import prune_outcomes
+
+        return prune_outcomes(self)
+
+    def fills_by_depth(self) -> pd.DataFrame:
+        """Lots opened by coin, side and depth of the ladder, and what came of them; needs the event log."""
+        from backtest.metrics.ladder_depth import fills_by_depth
+
+        return fills_by_depth(self)
+
+    def open_inventory(self) -> pd.DataFrame:
+        """The lots open at the end by coin and side: quantity, result, age, distance to break-even; needs the event log."""
+        from backtest.metrics.open_inventory import open_inventory
+
+        return open_inventory(self)
+
     def sensitivity(self, scans: Scans = "full", threads: int | None = None) -> Sensitivity:
         """The same run under assumptions that bars cannot decide between; see `backtest.sensitivity`. Raises InputError."""
         from backtest.sensitivity import sensitivity

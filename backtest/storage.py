@@ -24,7 +24,7 @@ from backtest.data.built_in import built_in_coins, built_in_instrument
 from backtest.data.symbols import base_coin, resolve_symbol
 from backtest.data.timeframe import parse_utc, utc_text
 from backtest.output import write_whole
-from backtest.report import findings
+from backtest.report import findings, lot_tables
 from backtest.result import Result
 from engine.errors import InputError
 
@@ -97,6 +97,7 @@ def summary(result: Result, studies: Mapping[str, Any] | None = None) -> dict[st
         "metrics": dict(result.metrics),
         "coins": {symbol: dict(result[symbol].metrics) for symbol in result.symbols} if split else {},
         "attribution": {column: result.attribution[column].to_dict() for column in result.attribution},
+        **lot_tables.as_json(result),
         **(dict.fromkeys(STUDIES) if studies is None else studies),
     }
     plain: dict[str, Any] = _plain(values)

@@ -17,6 +17,7 @@ from backtest.metrics.attribution import PARTS
 from backtest.metrics.drawdowns import recovery_bars
 from backtest.metrics.holdings import average_lots_held, net_exposure, time_at_cap
 from backtest.metrics.months import month_of, period_returns
+from backtest.metrics.open_inventory import inventory_metrics
 from engine.records import (
     HALT_LABEL,
     MARKET_CLOSE_LABEL,
@@ -65,6 +66,8 @@ NEED_THE_LOG = (
     *("largest_win", "largest_loss", "gross_profit", "gross_loss"),
     *OF_HOLDINGS,
     "nearest_liquidation_distance",
+    *("open_lots", "open_notional", "open_lots_average_age_hours", "open_lots_oldest_age_hours"),
+    *("lots_older_than_day", "lots_older_than_week"),
 )
 
 METRICS: dict[str, Metric] = {
@@ -158,6 +161,12 @@ METRICS: dict[str, Metric] = {
         "ratio", "most lots held over the strategy's grid_levels; above 1 when levels were armed anew; NaN without levels"
     ),
     "level_use_average": Metric("ratio", "average lots held over grid_levels; NaN without levels"),
+    "open_lots": Metric("lots", "lots open at the end"),
+    "open_notional": Metric("quote", "notional of the lots open at the end, at the last close"),
+    "open_lots_average_age_hours": Metric("hours", "mean age of the lots open at the end, from the open of the bar that opened each"),
+    "open_lots_oldest_age_hours": Metric("hours", "age of the oldest of them"),
+    "lots_older_than_day": Metric("fraction", "of all lots standing at closes, the share that had stood a day or more by then"),
+    "lots_older_than_week": Metric("fraction", "the same for a week"),
     "time_at_cap": Metric(
         "fraction",
         "share of closes, over all coins, at which a side has less room below max_position_pct than one order of order_pct; "
@@ -290,6 +299,7 @@ def _from_lots(result: Result) -> dict[str, float]:
         "largest_loss": of_lots.largest_loss(closed),
         "gross_profit": of_lots.gross_profit(closed),
         "gross_loss": of_lots.gross_loss(closed),
+        **inventory_metrics(result),
         "nearest_liquidation_distance": result.liquidation_distance.smallest,
     }
 

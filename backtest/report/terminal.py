@@ -143,6 +143,17 @@ def study_lines(studies: Studies, simulated: bool) -> list[RenderableType]:
     return [*lines, Text("")]
 
 
+def lot_lines(result: Result) -> list[RenderableType]:
+    """Trapped inventory, fills by depth of the ladder and what the prunes cost; nothing without the event log."""
+    from backtest.report.lot_tables import lot_tables
+
+    lines: list[RenderableType] = []
+    for table, words in lot_tables(result):
+        lines += [] if table is None else [_marked(table, result.simulated)]
+        lines += [*(Text(line) for line in words), Text("")]
+    return lines
+
+
 def _marked(table: Table, simulated: bool) -> Table:
     """The table with SIMULATED in its title, once, where that is so."""
     title = str(table.title)
@@ -170,7 +181,9 @@ def report(result: Result, width: int, studies: Studies | None = None) -> Render
     lines.append(attribution_table(result))
     lines += [Text(line) for line in findings.ladder_use(result)]
     lines.append(Text(""))
-    lines += [] if studies is None else study_lines(studies, result.simulated)
+    if studies is not None:
+        lines += study_lines(studies, result.simulated)
+        lines += lot_lines(result)
     lines.append(Text("Assumed", style="bold"))
     fine = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     fine.add_column(no_wrap=True)

@@ -141,6 +141,8 @@ def test_without_a_log_the_totals_still_count() -> None:
         *("largest_win", "largest_loss", "gross_profit", "gross_loss"),
         *("net_exposure_average", "return_at_net_exposure", "excess_at_net_exposure", "beta_at_net_exposure"),
         *("alpha_at_net_exposure", "lots_held_average", "level_use_average", "time_at_cap", "nearest_liquidation_distance"),
+        *("open_lots", "open_notional", "open_lots_average_age_hours", "open_lots_oldest_age_hours"),
+        *("lots_older_than_day", "lots_older_than_week"),
     }
     assert all(bare.metrics[name] == pytest.approx(full.metrics[name], nan_ok=True) for name in METRICS if name not in lacking)
     assert "total return" in repr(bare)
