@@ -16,6 +16,7 @@ from rich.text import Text
 from backtest.arguments import configuration, parse
 from backtest.command_line import plain_console, run_command
 from backtest.configuration import Configuration
+from backtest.json_schema import COMPARISON, stamp
 
 if TYPE_CHECKING:
     from backtest.result import Result
@@ -65,7 +66,8 @@ def print_comparison(folders: list[str], console: Console, as_json: bool = False
     if as_json:
         table = one.compare(other)
         metrics = {name: {key: value if math.isfinite(value) else None for key, value in row.items()} for name, row in table.T.items()}
-        print(json.dumps({"runs": folders, "metrics": metrics, "settings": differing_settings(one, other)}, indent=1, allow_nan=False))
+        told = {**stamp(COMPARISON), "runs": folders, "metrics": metrics, "settings": differing_settings(one, other)}
+        print(json.dumps(told, indent=1, allow_nan=False))
         return
     console.print(comparison(one, other, (Path(folders[0]).name, Path(folders[1]).name)))
 

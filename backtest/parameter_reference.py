@@ -1,6 +1,6 @@
 """The references of parameters and metrics, made from their declarations.
 
-`python -m backtest.parameter_reference` writes docs/parameters.md and docs/metrics.md.
+`python -m backtest.parameter_reference` writes docs/parameters.md, docs/metrics.md, docs/json.md and docs/schemas/.
 """
 
 from __future__ import annotations
@@ -125,9 +125,12 @@ def metrics_document() -> str:
 
 
 def main() -> None:
-    """Write the documents."""
+    """Write the documents, docs/json.md and its schema files too."""
+    from backtest.json_schema.document import write as write_json_documents
+
     DOCUMENT.write_text(document(), encoding="utf-8")
     METRICS_DOCUMENT.write_text(metrics_document(), encoding="utf-8")
+    write_json_documents()
 
 
 if __name__ == "__main__":

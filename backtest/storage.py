@@ -23,6 +23,7 @@ from backtest.configuration import Configuration, DataSettings, strategy_name
 from backtest.data.built_in import built_in_coins, built_in_instrument
 from backtest.data.symbols import base_coin, resolve_symbol
 from backtest.data.timeframe import parse_utc, utc_text
+from backtest.json_schema import SUMMARY, stamp
 from backtest.output import write_whole
 from backtest.report import findings, lot_tables
 from backtest.result import Result
@@ -80,6 +81,7 @@ def summary(result: Result, studies: Mapping[str, Any] | None = None) -> dict[st
     """
     split = len(result.symbols) > 1 and (result.has_log or not result.is_shared)
     values: dict[str, Any] = {
+        **stamp(SUMMARY),
         "title": findings.title(result),
         "about": findings.about(result),
         "simulated": result.simulated,
