@@ -78,6 +78,7 @@ def run_configuration(settings: Configuration, refresh: bool = False, quiet: boo
     from backtest.data.load import load_markets
     from backtest.data.progress import watcher
     from backtest.run import run
+    from backtest.run_progress import run_progress
 
     data = settings.data
     with watcher(quiet) as watching:
@@ -100,7 +101,8 @@ def run_configuration(settings: Configuration, refresh: bool = False, quiet: boo
             refresh=refresh,
             watcher=watching,
         )
-    result: Result = run(markets, settings.strategy, account=settings.account, execution=settings.execution)
+    with run_progress(quiet) as watch:
+        result: Result = run(markets, settings.strategy, account=settings.account, execution=settings.execution, watch=watch)
     return result
 
 

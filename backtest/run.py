@@ -16,6 +16,7 @@ from backtest.data.instrument import Instrument
 from backtest.data.market import Market
 from backtest.ledger import Ledger
 from backtest.result import Result
+from backtest.run_progress import Report, run_in_pieces
 from backtest.strategy import Strategy, program_of
 from engine.account import Account
 from engine.errors import InputError
@@ -118,11 +119,18 @@ def announced(strategy: Any) -> Iterator[bool]:
 
 
 def run_wallet(
-    markets: Sequence[Market], strategy: Any, account: Account, execution: Execution, weights: Sequence[float], log: bool, end: int
+    markets: Sequence[Market],
+    strategy: Any,
+    account: Account,
+    execution: Execution,
+    weights: Sequence[float],
+    log: bool,
+    end: int,
+    watch: Report | None = None,
 ) -> tuple[Ledger, tuple[str, ...]]:
     """Run the markets of one wallet. Returns its ledger and what aligning found, one sentence each.
 
-    `end` (ms) is when the whole run ends: a wallet whose bars end earlier is delisted then.
+    `end` (ms) is when the whole run ends: a wallet whose bars end earlier is delisted then. watch: told how far it is.
     """
     aligned = align(markets)
     program = program_of(strategy)
@@ -140,7 +148,10 @@ def run_wallet(
         indicators = machine.indicators(feed)
         if cold:
             machine.run(feed, indicators, start, start)
-    events, equity = machine.run(feed, indicators, start, stop)
+    if watch is None:
+        events, equity = machine.run(feed, indicators, start, stop)
+    else:
+        events, equity = run_in_pieces(machine, feed, indicators, start, stop, watch)
     events["bar"] += begin
     ledger = Ledger(
         feed.time[start:stop].copy(),
@@ -153,6 +164,11 @@ def run_wallet(
         tuple(market.symbol for market in markets),
     )
     return ledger, tuple(aligned.notes)
+
+
+def _part_of(watch: Report, before: int, own: int, total: int) -> Report:
+    """Tells `watch` of a wallet of `own` bars as a part of `total`, of which `before` are done."""
+    return lambda done, of: watch(before + own * done // max(of, 1), total)
 
 
 def warmup_notes(markets: Sequence[Market], strategy: Any) -> list[str]:
@@ -174,12 +190,14 @@ def run(
     *,
     weights: Sequence[float] | None = None,
     log: bool = True,
+    watch: Report | None = None,
 ) -> Result:
     """Run a strategy on one market, or on a list of them.
 
     strategy: `bt.AdaptiveGrid(...)`, `bt.StaticGrid(...)` or a `bt.Strategy` of your own. account, execution: the terms; the
     defaults are those of `bt.Account()` and `bt.Execution()`. weights: in a shared wallet, each market's share of the equity
-    that sizes its orders (default: equal shares). log=False keeps no events (for sweeps).
+    that sizes its orders (default: equal shares). log=False keeps no events (for sweeps). watch: called now and then with the bars
+    done and the bars in all, over all markets; the numbers do not depend on it.
     Raises InputError for settings that do not fit together, one sentence.
     """
     listed = (markets,) if isinstance(markets, Market) else tuple(markets)
@@ -203,8 +221,10 @@ def run(
         align(listed)  # refuses repeated symbols and unlike timeframes before anything runs
     end = max(int(market.end_time) for market in listed)
     ledgers = []
-    for group, parts in groups:
-        ledger, found = run_wallet(group, strategy, account, execution, parts, log, end)
+    bars = [sum(market.time.size - market.trade_from for market in group) for group, _ in groups]
+    for place, (group, parts) in enumerate(groups):
+        report = None if watch is None else _part_of(watch, sum(bars[:place]), bars[place], sum(bars))
+        ledger, found = run_wallet(group, strategy, account, execution, parts, log, end, report)
         ledgers.append(ledger)
         notes += found
     result_shares = shares if shared else [1.0 / count] * count
