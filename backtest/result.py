@@ -303,11 +303,14 @@ class Result:
 
     # --- showing and keeping ------------------------------------------------------------------------------------------------
 
-    def plot(self) -> Figure:
-        """A figure: price with fills (of one coin), equity against buy-and-hold, drawdown."""
-        from backtest.report.charts import overview
+    def plot(self, kind: str = "overview", studies: Studies | None = None) -> Figure:
+        """A figure; kind: one of `backtest.report.charts.KINDS`, docs/charts.md shows how to read each. Raises InputError.
 
-        return overview(self)
+        studies: holds the sensitivity table for kind="sensitivity", made if None.
+        """
+        from backtest.report.charts import draw
+
+        return draw(self, kind, studies)
 
     def report(self, path: str | Path, studies: Studies | None = None) -> Path:
         """Write the result as one HTML page that needs no network; studies: as `backtest.studies.study` makes them, made if None.

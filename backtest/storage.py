@@ -238,14 +238,17 @@ def write_files(
     configuration, remarks = recorded_configuration(result, data)
     comments = [findings.title(result), *remarks]
     (folder / "config.toml").write_text("".join(f"# {line}\n" for line in comments) + "\n" + configuration.to_toml(), encoding="utf-8")
-    if charts and result.time.size:
-        from backtest.report.charts import write_charts
+    drawn = None
+    if charts:
+        from backtest.report.charts import pictures
 
-        write_charts(result, folder)
+        drawn = pictures(result, studies)
+        for name, blob in drawn.items():
+            (folder / name).write_bytes(blob)
     if html:
         from backtest.report.html import write_report
 
-        write_report(result, folder / "report.html", studies)
+        write_report(result, folder / "report.html", studies, drawn)
 
 
 def write_result(result: Result, folder: Path, data: DataSettings | None, charts: bool) -> Path:

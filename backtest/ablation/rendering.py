@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
 from backtest.ablation.trend_days import DEFINITION
+from backtest.report.formats import known
+from backtest.report.study_tables import StudyRow, plain, study_table
 from backtest.sensitivity.table import signed, signed_percent
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from backtest.ablation.study import Ablation, AblationRow
 
 SCHEMA = 1
@@ -36,7 +35,7 @@ def _without(row: AblationRow) -> str:
 
 
 def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value * 100.0:,.2f}"
+    return known(value * 100.0, "{:,.2f}".format)
 
 
 def _deep(row: AblationRow) -> str:
@@ -72,39 +71,28 @@ def sentences(found: Ablation) -> list[str]:
     return [*lines, DEFINITION, ONE_HISTORY, *found.left_out]
 
 
-def _cells(row: AblationRow, of_run: bool) -> list[Text]:
-    cells = [
-        f"> {row.name}" if of_run else row.name,
+def _row_of(row: AblationRow, of_run: bool) -> StudyRow:
+    cells = (
+        row.name,
         "-" if row.times is None else f"{row.times:,}",
         _percent(row.total_return),
-        "" if of_run else "-" if math.isnan(row.change_points) else signed(row.change_points),
+        "" if of_run else known(row.change_points, signed),
         _percent(row.max_drawdown),
-        "" if of_run else "-" if math.isnan(row.drawdown_points) else signed(row.drawdown_points),
-        "-" if math.isnan(row.trend_capture) else signed(row.trend_capture * 100.0),
-    ]
-    return [*map(Text, cells), Text("LIQUIDATED" if row.liquidated else "", style="bold red")]
+        "" if of_run else known(row.drawdown_points, signed),
+        known(row.trend_capture * 100.0, signed),
+    )
+    return StudyRow(cells, "LIQUIDATED" if row.liquidated else "", of_run)
 
 
 def ablation_table(found: Ablation) -> Table:
     """The rows with the run itself first, marked by >; the words are those of `Ablation.sentences`."""
-    title = Text("The same run without one module at a time, in percent")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    table.add_column("without", no_wrap=True)
-    for heading in ("acted", "return", "points", f"drawdown\n{found.drawdown}", "points", "trends\ncaught"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
-    table.add_row(*_cells(found.run, of_run=True), style="bold")
-    for row in found.rows:
-        table.add_row(*_cells(row, of_run=False))
-    return table
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    headings = ("without", "acted", "return", "points", f"drawdown\n{found.drawdown}", "points", "trends\ncaught")
+    rows = [_row_of(found.run, of_run=True), *(_row_of(row, of_run=False) for row in found.rows)]
+    return study_table("The same run without one module at a time, in percent", headings, rows)
 
 
 def _row(row: AblationRow) -> dict[str, Any]:
-    values = {name: _plain(value) for name, value in vars(row).items() if name != "changes"}
+    values = {name: plain(value) for name, value in vars(row).items() if name != "changes"}
     return {**values, "changes": {name: {"run": before, "here": after} for name, (before, after) in row.changes.items()}}
 
 

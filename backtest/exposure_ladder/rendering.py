@@ -6,16 +6,16 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
 from backtest.exposure_ladder.ruin import DEFINITION
 from backtest.exposure_ladder.study import highest
+from backtest.report.formats import known
+from backtest.report.study_tables import StudyRow, plain, study_table
 from backtest.sensitivity.table import signed, signed_percent
 from backtest.uncertainty.estimate import LEAST_DAYS, METHOD
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from backtest.exposure_ladder.study import ExposureLadder, LadderRow
 
 SCHEMA = 1
@@ -67,40 +67,23 @@ def sentences(found: ExposureLadder) -> list[str]:
     return [*lines, *_of_ruin(found), DISTANCE, *found.left_out]
 
 
-def _distance(value: float) -> str:
-    """A distance to liquidation in percent."""
-    return "-" if math.isnan(value) else "inf" if math.isinf(value) else f"{value * 100.0:,.2f}"
-
-
-def _cells(row: LadderRow, own: bool) -> list[Text]:
+def _row_of(row: LadderRow, own: bool) -> StudyRow:
     cells = (
-        f"{'> ' if own else ''}{row.exposure:g}",
+        f"{row.exposure:g}",
         f"{row.leverage:g}",
-        "-" if math.isnan(row.total_return) else signed(row.total_return * 100.0),
-        "-" if math.isnan(row.max_drawdown) else f"{row.max_drawdown * 100.0:,.2f}",
-        _distance(row.nearest_liquidation_distance),
+        known(row.total_return * 100.0, signed),
+        known(row.max_drawdown * 100.0, "{:,.2f}".format),
+        known(row.nearest_liquidation_distance * 100.0, "{:,.2f}".format),
         _share(row.ruin_probability),
     )
-    return [*map(Text, cells), Text("LIQUIDATED" if row.liquidated else "", style="bold red")]
+    return StudyRow(cells, "LIQUIDATED" if row.liquidated else "", own)
 
 
 def exposure_ladder_table(found: ExposureLadder) -> Table:
     """A row a level; the run's own exposure is marked by >. The words are those of `ExposureLadder.sentences`."""
-    title = Text("The same run at other exposures, in percent")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    for heading in ("exposure", "leverage", "return", f"drawdown\n{found.drawdown}", "to\nliquidation", "ruin"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
-    for row in found.rows:
-        own = row.exposure == found.own_exposure
-        table.add_row(*_cells(row, own), style="bold" if own else "")
-    return table
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
+    headings = ("exposure", "leverage", "return", f"drawdown\n{found.drawdown}", "to\nliquidation", "ruin")
+    rows = [_row_of(row, row.exposure == found.own_exposure) for row in found.rows]
+    return study_table("The same run at other exposures, in percent", headings, rows, words=0)
 
 
 def as_json(found: ExposureLadder) -> dict[str, Any]:
@@ -117,6 +100,6 @@ def as_json(found: ExposureLadder) -> dict[str, Any]:
         "draws": found.draws,
         "seed": found.seed,
         "method": METHOD,
-        "rows": [{name: _plain(value) for name, value in asdict(row).items()} for row in found.rows],
+        "rows": [{name: plain(value, infinite=True) for name, value in asdict(row).items()} for row in found.rows],
         "sentences": sentences(found),
     }

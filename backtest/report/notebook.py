@@ -6,7 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from backtest.report import findings
-from backtest.report.terminal import ROWS, _columns
+from backtest.report.formats import result_columns
+from backtest.report.terminal import ROWS
 
 if TYPE_CHECKING:
     from backtest.result import Result
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def as_html(result: Result) -> str:
     """Title, source, warnings and the headline table; needs no style sheet."""
-    columns = _columns(result)
+    columns = result_columns(result)
     head = "".join(f"<th style='text-align:right'>{escape(name)}</th>" for name, _ in columns)
     rows = []
     for row in ROWS:

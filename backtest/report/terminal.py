@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backtest.report import findings
+from backtest.report.formats import count, money, percent, ratio, result_columns
 
 if TYPE_CHECKING:
     from backtest.result import Result
@@ -23,67 +23,43 @@ NAME_WIDTH = 26
 COLUMN_WIDTH = 14
 
 
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value * 100.0:,.2f} %"
-
-
-def _money(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value + 0.0:,.2f}".replace("-0.00", "0.00")
-
-
-def _ratio(value: float) -> str:
-    return "-" if math.isnan(value) else "inf" if math.isinf(value) else f"{value:,.2f}"
-
-
-def _count(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:,.0f}"
-
-
 def _pair(first: Callable[[float], str], *names: str) -> tuple[Callable[..., str], tuple[str, ...]]:
     return (lambda *values: " / ".join(first(value) for value in values)), names
 
 
 # Row name, format and metrics of the headline table; None is a gap between groups.
 ROWS: tuple[tuple[str, Callable[..., str], tuple[str, ...]] | None, ...] = (
-    ("total return", _percent, ("total_return",)),
-    ("buy and hold", _percent, ("buy_and_hold_return",)),
-    ("CAGR", _percent, ("cagr",)),
-    ("final equity", _money, ("final_equity",)),
+    ("total return", percent, ("total_return",)),
+    ("buy and hold", percent, ("buy_and_hold_return",)),
+    ("CAGR", percent, ("cagr",)),
+    ("final equity", money, ("final_equity",)),
     None,
-    ("max drawdown in bars", _percent, ("max_drawdown",)),
-    ("max drawdown at closes", _percent, ("max_drawdown_close",)),
-    ("Sharpe, bar / day", *_pair(_ratio, "sharpe", "sharpe_daily")),
-    ("time under water", _percent, ("time_under_water",)),
+    ("max drawdown in bars", percent, ("max_drawdown",)),
+    ("max drawdown at closes", percent, ("max_drawdown_close",)),
+    ("Sharpe, bar / day", *_pair(ratio, "sharpe", "sharpe_daily")),
+    ("time under water", percent, ("time_under_water",)),
     None,
-    ("longs / shorts opened", *_pair(_count, "longs_opened", "shorts_opened")),
-    ("win rate, marked", _percent, ("win_rate",)),
-    ("profit factor, marked", _ratio, ("profit_factor",)),
-    ("profit factor, closed", _ratio, ("profit_factor_closed",)),
-    ("average hold, hours", _ratio, ("average_hold_hours",)),
+    ("longs / shorts opened", *_pair(count, "longs_opened", "shorts_opened")),
+    ("win rate, marked", percent, ("win_rate",)),
+    ("profit factor, marked", ratio, ("profit_factor",)),
+    ("profit factor, closed", ratio, ("profit_factor_closed",)),
+    ("average hold, hours", ratio, ("average_hold_hours",)),
     None,
-    ("fees", _money, ("fees",)),
-    ("funding, net", _money, ("funding_net",)),
-    ("slippage", _money, ("slippage_cost",)),
-    ("time in position", _percent, ("time_in_position",)),
-    ("leverage, mean / max", *_pair(_ratio, "exposure_average", "leverage_max")),
+    ("fees", money, ("fees",)),
+    ("funding, net", money, ("funding_net",)),
+    ("slippage", money, ("slippage_cost",)),
+    ("time in position", percent, ("time_in_position",)),
+    ("leverage, mean / max", *_pair(ratio, "exposure_average", "leverage_max")),
     None,
-    ("stops long / short", *_pair(_count, "stops_long", "stops_short")),
-    ("prunes / halts / shifts", *_pair(_count, "prunes", "halts", "shifts")),
-    ("liquidations", _count, ("liquidations",)),
+    ("stops long / short", *_pair(count, "stops_long", "stops_short")),
+    ("prunes / halts / shifts", *_pair(count, "prunes", "halts", "shifts")),
+    ("liquidations", count, ("liquidations",)),
 )
-
-
-def _columns(result: Result) -> list[tuple[str, Result]]:
-    """Heading and result of each column: the whole first when there are several coins."""
-    if len(result.symbols) == 1:
-        return [(result.symbols[0], result)]
-    coins = [(symbol, result[symbol]) for symbol in result.symbols] if result.has_log or not result.is_shared else []
-    return [("PORTFOLIO", result), *coins]
 
 
 def headline_tables(result: Result, width: int) -> list[Table]:
     """Metrics as rows, coins as columns; a new table where the width is used up."""
-    columns = _columns(result)
+    columns = result_columns(result)
     fit = max(1, (width - NAME_WIDTH) // (COLUMN_WIDTH + 3))
     tables = []
     for start in range(0, len(columns), fit):
@@ -119,7 +95,7 @@ def attribution_table(result: Result) -> Table:
             continue
         if part == "total":
             table.add_section()
-        table.add_row(str(part).replace("_", " "), *(_money(float(row[name])) for name in names))
+        table.add_row(str(part).replace("_", " "), *(money(float(row[name])) for name in names))
     return table
 
 

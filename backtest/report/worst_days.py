@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from backtest.ledger import Ledger, closes_on
 from backtest.metrics.equity import DAY_MS
 from backtest.metrics.months import period_returns
+from backtest.report.study_tables import StudyRow, plain, study_table
 from backtest.sensitivity.table import signed
 from backtest.whole_numbers import whole_number
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from backtest.result import Result
 
 SCHEMA = 1
@@ -176,21 +176,18 @@ def sentences(found: WorstDays) -> list[str]:
 def worst_days_table(found: WorstDays) -> Table:
     """The worst days in percent, marked * where they are known ones; the words are those of `WorstDays.sentences`."""
     title = "SIMULATED: the market's worst days, in percent" if found.simulated else "The market's worst days in the range, in percent"
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(title), title_justify="left", title_style="bold")
     several = len({row.symbol for row in found.rows}) > 1
-    for heading in ("coin", "day, UTC"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("market", "strategy", *(("portfolio",) if several else ())):
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = ("coin", "day, UTC", "market", "strategy", *(("portfolio",) if several else ()))
+    rows = []
     for row in found.rows:
         mark = "*" if row.day in KNOWN_DAYS and not found.simulated else ""
         cells = [row.symbol, row.day + mark, _percent(row.market_return), _percent(row.strategy_return)]
-        table.add_row(*map(Text, cells + ([_percent(row.portfolio_return)] if several else [])))
-    return table
+        rows.append(StudyRow(cells + ([_percent(row.portfolio_return)] if several else [])))
+    return study_table(title, headings, rows, words=2, remarks=False)
 
 
 def _plain(row: WorstDay) -> dict[str, Any]:
-    return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in asdict(row).items()}
+    return {name: plain(value) for name, value in asdict(row).items()}
 
 
 def as_json(found: WorstDays) -> dict[str, Any]:

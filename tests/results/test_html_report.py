@@ -119,7 +119,7 @@ def without_log(result: Result) -> Result:
 @pytest.fixture
 def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """For pages whose words are in question: drawing takes nearly all the time."""
-    monkeypatch.setattr(pictures, "_drawn", lambda result: {})
+    monkeypatch.setattr(pictures, "_drawn", lambda result, studies: {})
 
 
 @pytest.fixture(scope="module")
@@ -220,17 +220,24 @@ def test_coins_of_fills_add_up_to_the_portfolio(page: Page) -> None:
 
 def test_charts_are_inline_pictures(page: Page) -> None:
     sources = page.values("img", "src")
-    assert page.values("img", "alt") == ["Chart of portfolio", "Chart of BTCUSDT", "Chart of ETHUSDT"]
+    names = page.values("img", "alt")
+    subjects = [name.partition(":")[0] for name in names]
+    assert subjects == ["portfolio"] * 6 + ["BTCUSDT"] * 2 + ["ETHUSDT"] * 2
+    assert names == page.words["figcaption"]
+    assert len(set(names)) == len(names)
     assert all(base64.b64decode(source.split(",")[1]).startswith(b"\x89PNG") for source in sources)
 
 
 def test_charts_beyond_the_limit_are_named(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = dict.fromkeys(("chart_portfolio.png", "chart_BTCUSDT.png", "chart_ETHUSDT.png"), b"picture")
-    monkeypatch.setattr(pictures, "_drawn", lambda result: drawn)
+    monkeypatch.setattr(pictures, "_drawn", lambda result, studies: drawn)
     monkeypatch.setattr(pictures, "MOST_BYTES", 7)
     parsed = page_of(result)
-    assert parsed.values("img", "alt") == ["Chart of portfolio"]
-    words = "Not on this page, to keep it small: the charts of BTCUSDT, ETHUSDT. The run's folder has them."
+    assert parsed.values("img", "alt") == ["portfolio: price with fills, equity against buy and hold, drawdown"]
+    words = (
+        "Not on this page, to keep it small: BTCUSDT: price with fills, equity against buy and hold, drawdown; "
+        "ETHUSDT: price with fills, equity against buy and hold, drawdown. The run's folder has them."
+    )
     assert words in parsed.words["p"]
 
 
@@ -248,7 +255,7 @@ def test_nasty_notes_and_sources_stay_words(tmp_path: Path) -> None:
     parsed = page_of(made)
     assert len(parsed.words["script"]) == 1
     assert f"BTCUSDT: {NASTY}" in parsed.words["li"]
-    assert len(parsed.words["img"]) == 1  # the chart
+    assert len(parsed.words["img"]) == len(parsed.words["figcaption"])  # the charts alone
     assert b"alert(1)</script>" not in write_report(made, tmp_path / "report.html").read_bytes()
 
 

@@ -1,14 +1,12 @@
-"""What a person reads: first lines, warnings, assumptions, widths; and the charts."""
+"""What a person reads: first lines, warnings, assumptions, widths."""
 
 import io
 from typing import Any
 
-import numpy as np
 import pytest
 from rich.console import Console
 
 from backtest.report import findings
-from backtest.report.charts import MAX_POINTS, decimated, overview
 from backtest.report.terminal import as_text, print_report
 from backtest.result import Result
 from engine.execution import Execution
@@ -113,31 +111,3 @@ def test_printing_to_a_file_is_plain() -> None:
     print_report(make_result(bars=60), Console(file=sink, width=100))
     assert "\x1b" not in sink.getvalue()
     assert "total return" in sink.getvalue()
-
-
-@pytest.mark.parametrize("count", [0, 1, MAX_POINTS, MAX_POINTS + 1, 50_000])
-def test_decimation_keeps_ends_and_extremes(count: int) -> None:
-    values = np.random.default_rng(1).normal(size=count).cumsum()
-    rows = decimated(values)
-    assert rows.size <= MAX_POINTS + 2
-    assert (np.diff(rows) > 0).all()
-    if count:
-        assert {0, count - 1, int(values.argmin()), int(values.argmax())} <= set(rows.tolist())
-
-
-def test_decimation_of_a_curve_that_begins_late() -> None:
-    values = np.concatenate((np.full(5000, np.nan), np.arange(5000.0)))
-    assert {0, 5000, 9999} <= set(decimated(values).tolist())
-
-
-def test_charts_say_what_they_show() -> None:
-    figure = overview(make_result(liquidate_at=100))
-    assert figure.get_suptitle() == "SIMULATED: LIQUIDATED: adaptive_grid on BTCUSDT"
-    price, equity, drawdown = figure.axes
-    assert [axes.get_ylabel() for axes in figure.axes] == ["BTCUSDT price", "equity (quote)", "drawdown (%)"]
-    labels = [text.get_text() for text in price.get_legend().get_texts()]
-    assert labels[0] == "close"
-    assert any(label.startswith("liquidation (") for label in labels)
-    assert len(equity.get_legend().get_texts()) == 2
-    assert drawdown.get_xlabel() == "UTC"
-    assert len(overview(make_result(("BTCUSDT", "ETHUSDT"))).axes) == 2

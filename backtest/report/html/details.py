@@ -11,9 +11,9 @@ import pandas as pd
 from backtest.configuration import strategy_name, strategy_parameters
 from backtest.metrics import METRICS
 from backtest.report import findings
+from backtest.report.formats import money, result_columns
 from backtest.report.html.elements import Cell, Row, Table, figure, paragraph
 from backtest.report.html.profit import moment
-from backtest.report.terminal import _columns, _money
 
 if TYPE_CHECKING:
     from backtest.result import Result
@@ -38,13 +38,13 @@ def _value(value: float, unit: str) -> str:
     if math.isnan(value) or math.isinf(value):
         return "-" if math.isnan(value) else str(value)
     if unit == "quote":
-        return _money(value)
+        return money(value)
     return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
 
 
 def metrics(result: Result) -> str:
     """All metrics of the whole and of each coin, with unit and definition."""
-    columns = _columns(result)
+    columns = result_columns(result)
     rows: list[Row] = []
     for name, metric in METRICS.items():
         values = [one.metrics[name] for _, one in columns]
@@ -80,9 +80,9 @@ def _event(row: Any) -> list[Cell]:
         figure(row.price, exact),
         figure(row.qty, exact),
         figure(row.fee, "{:,.4f}".format),
-        figure(row.realized_pnl, _money),
+        figure(row.realized_pnl, money),
         figure(row.funding, "{:,.4f}".format),
-        figure(row.wallet, _money),
+        figure(row.wallet, money),
         figure(row.lot, "{:.0f}".format),
     ]
 

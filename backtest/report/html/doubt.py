@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from backtest.report.formats import percent, ratio
 from backtest.report.html.elements import Cell, Table, figure, paragraph, paragraphs
-from backtest.report.terminal import _percent, _ratio
 from backtest.sensitivity.table import Row, Sensitivity, signed
 from backtest.uncertainty.show import sentences
 
@@ -28,8 +28,8 @@ def _row(row: Row, of_run: bool) -> list[Cell]:
         Cell(row.name, strong=of_run),
         figure(row.total_return * 100.0, _signed),
         Cell("", math.nan) if of_run else figure(row.change_points, _signed),
-        figure(row.max_drawdown * 100.0, _ratio),
-        figure(row.sharpe, _ratio),
+        figure(row.max_drawdown * 100.0, ratio),
+        figure(row.sharpe, ratio),
         Cell(", ".join(remarks), strong=True),
         Cell("as reported" if of_run else f"when {row.when}" + (f"; {row.spread}" if row.spread else "")),
     ]
@@ -52,9 +52,9 @@ def sensitivity(studies: Studies | None) -> str:
 
 def _luck_table(found: Uncertainty) -> str:
     rows: list[tuple[str, Callable[[float], str], tuple[float, ...]]] = [
-        ("total return", _percent, found.total_return),
-        ("Sharpe, daily", _ratio, found.sharpe),
-        ("max drawdown, daily", _percent, found.max_drawdown),
+        ("total return", percent, found.total_return),
+        ("Sharpe, daily", ratio, found.sharpe),
+        ("max drawdown, daily", percent, found.max_drawdown),
     ]
     cells = [[[Cell(name), *(figure(value, show) for value in values)]] for name, show, values in rows]
     return Table("intervals", ["", "this run", "5 %", "median", "95 %"], cells).html()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from backtest.report.formats import count, money, percent, result_columns
 from backtest.report.html.elements import Cell, Row, Table, figure, paragraph, text
-from backtest.report.terminal import _columns, _count, _money, _percent
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,20 +20,20 @@ MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "O
 
 # Heading, way of writing, and metrics that are summed into a column of the fills.
 FILL_COLUMNS = (
-    ("orders placed", _count, ("entries_placed",)),
-    ("of these filled", _percent, ("fill_rate",)),
-    ("longs opened", _count, ("longs_opened",)),
-    ("shorts opened", _count, ("shorts_opened",)),
-    ("longs closed", _count, ("longs_closed",)),
-    ("shorts closed", _count, ("shorts_closed",)),
-    ("stops", _count, ("stops_long", "stops_short")),
-    ("prunes", _count, ("prunes",)),
-    ("liquidations", _count, ("liquidations",)),
-    ("maker share", _percent, ("maker_share",)),
-    ("turnover", _money, ("turnover",)),
-    ("fees", _money, ("fees",)),
-    ("slippage", _money, ("slippage_cost",)),
-    ("funding, net", _money, ("funding_net",)),
+    ("orders placed", count, ("entries_placed",)),
+    ("of these filled", percent, ("fill_rate",)),
+    ("longs opened", count, ("longs_opened",)),
+    ("shorts opened", count, ("shorts_opened",)),
+    ("longs closed", count, ("longs_closed",)),
+    ("shorts closed", count, ("shorts_closed",)),
+    ("stops", count, ("stops_long", "stops_short")),
+    ("prunes", count, ("prunes",)),
+    ("liquidations", count, ("liquidations",)),
+    ("maker share", percent, ("maker_share",)),
+    ("turnover", money, ("turnover",)),
+    ("fees", money, ("fees",)),
+    ("slippage", money, ("slippage_cost",)),
+    ("funding, net", money, ("funding_net",)),
 )
 
 
@@ -43,7 +43,7 @@ def _words(name: object) -> str:
 
 def _money_rows(frame: pd.DataFrame) -> list[Row]:
     values = frame.to_numpy(dtype=np.float64)
-    return [[Cell(_words(name)), *(figure(value, _money) for value in row)] for name, row in zip(frame.index, values, strict=True)]
+    return [[Cell(_words(name)), *(figure(value, money) for value in row)] for name, row in zip(frame.index, values, strict=True)]
 
 
 def _money_table(frame: pd.DataFrame, label: str) -> str:
@@ -76,7 +76,7 @@ def attribution(result: Result) -> str:
     columns = [name for name in parts.columns if name != "account" or bool(parts["account"].any())]
     gained = float(parts.loc[TOTAL, TOTAL])
     lines = paragraph(
-        f"Quote currency. The parts sum to the change of equity, {_money(gained)}. Grid profit is before fees, which stand apart. "
+        f"Quote currency. The parts sum to the change of equity, {money(gained)}. Grid profit is before fees, which stand apart. "
         "Open positions is the change of what was not closed yet. Parts that are zero throughout are left out."
     )
     pieces = [lines, _money_table(parts.loc[rows, columns], "part"), _by(result, "month", "By month")]
@@ -114,7 +114,7 @@ def drawdowns(result: Result) -> str:
     rows = [
         [
             Cell(str(place)),
-            figure(row.depth, _percent),
+            figure(row.depth, percent),
             Cell(moment(row.start)),
             Cell(moment(row.trough)),
             Cell("not made good" if pd.isna(row.end) else moment(row.end)),
@@ -128,7 +128,7 @@ def drawdowns(result: Result) -> str:
 
 def fills(result: Result) -> str:
     """Orders and fills, one row a coin."""
-    columns = _columns(result)
+    columns = result_columns(result)
     rows = [
         [Cell(name), *(figure(sum(one.metrics[metric] for metric in metrics), show) for _, show, metrics in FILL_COLUMNS)]
         for name, one in columns

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from backtest.report import findings
+from backtest.report.formats import result_columns
 from backtest.report.html.elements import Cell, Table, bullets, paragraph
-from backtest.report.terminal import ROWS, _columns
+from backtest.report.terminal import ROWS
 
 if TYPE_CHECKING:
     from backtest.result import Result
@@ -33,7 +34,7 @@ def banner_html(result: Result, studies: Studies | None) -> str:
 
 def headline(result: Result) -> Table:
     """The rows of the terminal's table, written the same way; the whole and each coin as columns."""
-    columns = _columns(result)
+    columns = result_columns(result)
     groups: list[list[list[Cell]]] = [[]]
     for row in ROWS:
         if row is None:
