@@ -229,5 +229,3 @@ def run(
         notes += found
     result_shares = shares if shared else [1.0 / count] * count
     return Result(strategy, account, execution, listed, tuple(ledgers), tuple(result_shares), tuple(notes))
-
-

@@ -22,12 +22,12 @@ from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 from tests.results.ledgers import Book, PlainMarket, make_market, make_result, random_ledger
 
 
-def scaled(factor: float, bars: int = 400) -> Result:
-    """Prices of 1,000 times `factor`, quantities the other way round."""
+def scaled(factor: float, money: float = 1.0, bars: int = 400) -> Result:
+    """Prices of 1,000 times `factor`; capital of 10,000 and orders times `money`."""
     plain = make_market(bars=bars)
-    instrument = Instrument("BTCUSDT", 0.1 * factor, 0.001, 0.001, 5.0)
+    instrument = Instrument("BTCUSDT", 0.1 * factor, 0.001, 0.001, 5.0, contract_multiplier=money / factor)
     market = replace(plain, instrument=instrument, open=plain.open * factor, close=plain.close * factor)
-    ledger = random_ledger([market])
+    ledger = random_ledger([market], capital=10_000.0 * money)
     return Result(AdaptiveGrid(), Account(), Execution(), [market], [ledger], [1.0])
 
 
@@ -56,7 +56,7 @@ CASES: dict[str, Callable[[], Result]] = {
     "one_bar": lambda: make_result(bars=11),
     "tiny_price": lambda: scaled(1e-8),
     "great_price": lambda: scaled(100.0),
-    "great_money": lambda: scaled(1e9),
+    "great_money": lambda: scaled(1.0, 1e9),
     "shared": lambda: make_result(("BTCUSDT", "ETHUSDT", "SOLUSDT"), shared=True, bars=600),
     "many_coins": lambda: make_result(tuple(f"COIN{place}USDT" for place in range(12)), bars=120),
 }

@@ -70,6 +70,8 @@ def date_numbers(time: np.ndarray) -> np.ndarray:
 def line(axes: Axes, time: np.ndarray, values: np.ndarray, **style: Any) -> None:
     """A curve over time [bars], thinned without losing its extremes."""
     rows = decimated(values)
+    if rows.size == 1:  # a line needs two points
+        style["marker"] = "o"
     axes.plot(dates(time[rows]), values[rows], **style)
 
 
@@ -82,11 +84,21 @@ def positional(value: float, digits: int = 4) -> str:
     return str(np.format_float_positional(value, precision=digits, fractional=False, trim="-"))
 
 
+UNITS = ((1e15, "q"), (1e12, "tn"), (1e9, "bn"), (1e6, "m"))
+
+
+def unit_of(value: float) -> tuple[float, str]:
+    """The unit and its word for numbers as great as `value`: from ten million on millions, then billions and so on."""
+    return next(((unit, f" {word}") for unit, word in UNITS if abs(value) >= 10.0 * unit), (1.0, ""))
+
+
 def compact(value: float) -> str:
     """A number for a narrow place: 1,234.5 stays, from ten million on in millions or billions."""
-    for limit, unit, word in ((1e16, 1e15, "q"), (1e13, 1e12, "tn"), (1e10, 1e9, "bn"), (1e7, 1e6, "m")):
-        if abs(value) >= limit:
-            return f"{value / unit:,.1f} {word}" if abs(value) < 1e20 else f"{value:.2e}"
+    unit, word = unit_of(value)
+    if abs(value) >= 1e20:
+        return f"{value:.2e}"
+    if word:
+        return f"{value / unit:,.1f}{word}"
     return f"{value:,.0f}" if abs(value) >= 1000.0 else positional(value, 3)
 
 
@@ -99,11 +111,12 @@ class PlainNumbers(Formatter):
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """The labels of all ticks together."""
-        if len(values) and max(map(abs, values)) >= 1e7:
-            return [compact(value) for value in values]
-        exact = [d for d in range(16) if np.allclose(values, np.round(values, d), rtol=1e-9, atol=0.0)]
-        decimals = exact[0] if exact else 15
-        return [f"{value + 0.0:,.{decimals}f}" for value in values]
+        unit, word = unit_of(max(map(abs, values), default=0.0))
+        places = np.asarray(values, dtype=np.float64) / unit
+        step = float(np.min(np.diff(places))) if places.size > 1 else float(np.max(np.abs(places), initial=1.0))
+        told = [decimals for decimals in range(16) if np.all(np.abs(places - np.round(places, decimals)) <= 1e-3 * step)]
+        decimals = told[0] if told else 15
+        return [f"{value + 0.0:,.{decimals}f}{word}" for value in places]
 
 
 class LogNumbers(Formatter):

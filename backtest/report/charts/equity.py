@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from backtest.result import Result
 
 
+# The drawdown axis reaches this far at least, percent: rounding is no drawdown.
+SHALLOWEST = 0.01
+
+
 def draw_own_equity(axes: Axes, result: Result, rows: np.ndarray) -> None:
     """The panel of the bars `rows` of a run: equity alone, so that a fall of some percent is seen."""
     own = result.equity_values[rows]
     drawing.line(axes, result.time[rows], own, color=drawing.ACCENT, linewidth=1.3)
-    change = f" ({own[-1] / own[0] - 1.0:+.2%} from the first close shown to the last)" if own[0] > 0.0 else ""
+    change = f" ({own[-1] / own[0] - 1.0:+,.2%} from the first close shown to the last)" if own[0] > 0.0 else ""
     drawing.subtitle(axes, f"equity{change}")
     axes.set_ylabel("equity (quote)")
     drawing.plain_numbers(axes.yaxis, 5)
@@ -31,8 +35,8 @@ def draw_equity(axes: Axes, result: Result, rows: np.ndarray) -> None:
     """The panel of the bars `rows`: equity and buy-and-hold, logarithmic where one dwarfs the other."""
     total, held = result.metrics["total_return"], result.metrics["buy_and_hold_return"]
     time, own, market = result.time[rows], result.equity_values[rows], result.buy_and_hold_values[rows]
-    drawing.line(axes, time, market, color="0.5", linewidth=1.0, linestyle="--", label=f"buy and hold ({held:+.1%} in the run)")
-    drawing.line(axes, time, own, color=drawing.ACCENT, linewidth=1.3, label=f"equity ({total:+.1%} in the run)")
+    drawing.line(axes, time, market, color="0.5", linewidth=1.0, linestyle="--", label=f"buy and hold ({held:+,.1%} in the run)")
+    drawing.line(axes, time, own, color=drawing.ACCENT, linewidth=1.3, label=f"equity ({total:+,.1%} in the run)")
     axes.axhline(result.capital, color="0.7", linewidth=0.8, linestyle=":", zorder=0, label="capital")
     words = "equity against buy and hold"
     drawn = np.concatenate((own, market))
@@ -59,9 +63,7 @@ def draw_drawdown(axes: Axes, result: Result, rows: np.ndarray) -> None:
     deepest = f"deepest {findings.percent(closes)}" + ("" if math.isnan(inside) else f", inside bars {findings.percent(inside)}")
     drawing.subtitle(axes, f"drawdown at closes ({deepest})")
     axes.set_ylabel("drawdown (%)")
-    if not depth.size or depth.min() == 0.0:
-        axes.set_ylim(-1.0, 0.0)
-    axes.set_ylim(top=0.0)
+    axes.set_ylim(min(1.05 * float(depth.min(initial=0.0)), -SHALLOWEST), 0.0)
     drawing.plain_numbers(axes.yaxis, 4)
 
 

@@ -14,7 +14,9 @@ from backtest.report.charts import drawing
 if TYPE_CHECKING:
     from backtest.result import Result
 
-# Stretches of the time axis. A grid fills and empties all the time: of each stretch its extremes and its mean are drawn.
+# Up to so many bars each is drawn. Of more, MAX_STRETCHES stretches are, since a grid fills and empties all the time: of each its
+# extremes and its mean.
+MOST_BARS = 1000
 MAX_STRETCHES = 400
 
 
@@ -28,8 +30,8 @@ class Stretched(NamedTuple):
 
 
 def stretched(time: np.ndarray, values: np.ndarray, bar_ms: int) -> Stretched:
-    """At most MAX_STRETCHES stretches of bars. time: int64 ms [bars], one at least; values: [bars], NaN counts as nothing."""
-    starts = np.unique(np.linspace(0, time.size, min(time.size, MAX_STRETCHES) + 1).astype(np.int64))[:-1]
+    """The bars one by one or in MAX_STRETCHES stretches. time: int64 ms [bars], one at least; values: [bars], NaN counts as nothing."""
+    starts = np.linspace(0, time.size, (time.size if time.size <= MOST_BARS else MAX_STRETCHES) + 1).astype(np.int64)[:-1]
     edges = drawing.dates(np.append(time[starts], time[-1] + bar_ms))
     known = np.isfinite(values)
     low = np.minimum.reduceat(np.where(known, values, np.inf), starts)
@@ -53,22 +55,22 @@ def _stairs(axes: Axes, found: Stretched, far: np.ndarray, near: np.ndarray | fl
     """The area between two values of each stretch."""
     base = np.broadcast_to(near, far.shape)
     style: dict[str, Any] = {"facecolor": colour, "edgecolor": "white" if hatch else colour, "hatch": hatch, "linewidth": 0.0}
-    axes.fill_between(found.edges, np.append(far, far[-1]), np.append(base, base[-1]), step="post", label=label, **style)
+    axes.fill_between(found.edges, np.append(far, far[-1]), np.append(base, base[-1]), step="post", label=label or None, **style)
 
 
 def _mean(axes: Axes, found: Stretched, label: str) -> None:
-    axes.step(found.edges, np.append(found.mean, found.mean[-1]), where="post", color="black", linewidth=0.9, label=label)
+    axes.step(found.edges, np.append(found.mean, found.mean[-1]), where="post", color="black", linewidth=0.9, label=label or None)
 
 
 def inventory(result: Result) -> Figure:
     """Notional held long (above zero) and short (below), net, and gross notional over equity, at closes. Needs the event log."""
     figure, panels = drawing.canvas([1.6, 1.0, 1.0], 7.5, drawing.heading(result, "inventory and leverage"))
     longs, shorts = notionals(result)
-    several = result.time.size > MAX_STRETCHES
+    several = result.time.size > MOST_BARS
     stretch = f", in {MAX_STRETCHES} stretches of about {round(result.time.size / MAX_STRETCHES):,} bars" if several else ""
     _sides(panels[0], result, longs, shorts, stretch)
-    _net(panels[1], result, longs - shorts)
-    _leverage(panels[2], result, longs + shorts)
+    _net(panels[1], result, longs - shorts, several)
+    _leverage(panels[2], result, longs + shorts, several)
     drawing.date_axis(panels[2], *drawing.whole_run(result))
     return drawing.finish(figure, panels)
 
@@ -76,11 +78,11 @@ def inventory(result: Result) -> Figure:
 def _sides(axes: Axes, result: Result, longs: np.ndarray, shorts: np.ndarray, stretch: str) -> None:
     bar = result.timeframe.ms
     held = stretched(result.time, longs, bar), stretched(result.time, -shorts, bar)
-    _stairs(axes, held[0], held[0].high, 0.0, "#7fb58c", "", "long, most")
-    _stairs(axes, held[1], held[1].low, 0.0, "#d98b92", "////", "short, most")
-    axes.plot([], [], color="black", linewidth=0.9, label="mean")
-    for one in held:
-        axes.step(one.edges, np.append(one.mean, one.mean[-1]), where="post", color="black", linewidth=0.9)
+    _stairs(axes, held[0], held[0].high, 0.0, "#7fb58c", "", "long, most" if stretch else "long")
+    _stairs(axes, held[1], held[1].low, 0.0, "#d98b92", "////", "short, most" if stretch else "short")
+    if stretch:
+        _mean(axes, held[0], "mean")
+        _mean(axes, held[1], "")
     axes.axhline(0.0, color="0.3", linewidth=0.8)
     axes.set_ylabel("notional (quote)")
     drawing.plain_numbers(axes.yaxis)
@@ -91,10 +93,11 @@ def _sides(axes: Axes, result: Result, longs: np.ndarray, shorts: np.ndarray, st
         axes.set_ylim(-1.0, 1.0)
 
 
-def _net(axes: Axes, result: Result, net: np.ndarray) -> None:
+def _net(axes: Axes, result: Result, net: np.ndarray, several: bool) -> None:
     found = stretched(result.time, net, result.timeframe.ms)
-    _stairs(axes, found, found.high, found.low, "0.75", "", "from lowest to highest")
-    _mean(axes, found, "mean")
+    if several:
+        _stairs(axes, found, found.high, found.low, "0.75", "", "from lowest to highest")
+    _mean(axes, found, "mean" if several else "")
     axes.axhline(0.0, color="0.3", linewidth=0.8)
     axes.set_ylabel("net (quote)")
     drawing.plain_numbers(axes.yaxis, 4)
@@ -104,12 +107,13 @@ def _net(axes: Axes, result: Result, net: np.ndarray) -> None:
         axes.set_ylim(-1.0, 1.0)
 
 
-def _leverage(axes: Axes, result: Result, gross: np.ndarray) -> None:
+def _leverage(axes: Axes, result: Result, gross: np.ndarray, several: bool) -> None:
     equity = result.equity_values
     leverage = np.divide(gross, equity, out=np.full(gross.size, np.nan), where=equity > 0.0)
     found = stretched(result.time, leverage, result.timeframe.ms)
-    _stairs(axes, found, found.high, 0.0, "#9db4d8", "", "most")
-    _mean(axes, found, "mean")
+    _stairs(axes, found, found.high, 0.0, "#9db4d8", "", "most" if several else "")
+    if several:
+        _mean(axes, found, "mean")
     highest = float(np.nanmax(leverage)) if np.isfinite(leverage).any() else 0.0
     drawing.subtitle(axes, f"leverage: gross notional over equity (highest at a close {highest:,.2f}x)")
     axes.set_ylabel("leverage (x)")

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "whole year")
 
 
-def _number(value: float) -> str:
+def _number(value: float, decimals: int) -> str:
     """Percent with a sign in few letters."""
     if abs(value) < 99.95:
-        return f"{round(value, 1) + 0.0:+.1f}"
+        return f"{round(value, decimals) + 0.0:+.{decimals}f}"
     return f"{'+' if value > 0 else ''}{drawing.compact(round(value))}"
 
 
@@ -32,6 +32,7 @@ def months(result: Result) -> Figure:
     # Zero in the middle. Shades by the months alone, a few extreme ones at the edge: the years would wash them out.
     known = np.abs(values[:, :12][np.isfinite(values[:, :12])])
     high = float(np.percentile(known, 95.0)) or 1.0
+    decimals = 1 if high >= 1.0 else 2
     drawn = np.ma.masked_invalid(values)
     axes.imshow(drawn, aspect="auto", cmap="cividis", vmin=-high, vmax=high)
     for (row, column), value in np.ndenumerate(values):
@@ -39,7 +40,14 @@ def months(result: Result) -> Figure:
             light = value > 0.1 * high
             weight = "bold" if column == 12 else "normal"
             axes.text(
-                column, row, _number(value), ha="center", va="center", fontsize=9, color="black" if light else "white", fontweight=weight
+                column,
+                row,
+                _number(value, decimals),
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="black" if light else "white",
+                fontweight=weight,
             )
         else:
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1.0, 1.0, facecolor="white", edgecolor="0.8", hatch="///", linewidth=0.0))

@@ -56,7 +56,9 @@ def _write_values(axes: Axes, found: Sensitivity, run: float) -> None:
     axes.set_xlim(low - 0.07 * (high - low), high + 0.07 * (high - low))
     for place, row in enumerate(found.rows):
         value = 100.0 * row.total_return
-        if np.isfinite(value):
+        if not np.isfinite(value):
+            axes.annotate("no figure", (run, place), (7, 0), textcoords="offset points", va="center", fontsize=8)
+        else:
             right = value >= run
             shift = (7 if right else -7, 0)
             side = "left" if right else "right"

@@ -16,19 +16,17 @@ if TYPE_CHECKING:
 
 BINS = 60
 FLOOR = 0.5  # where the bars begin, below one, so that a single lot has a bar too
-# Share of the lots at each end that may be drawn in the outermost bin, so that a few of them do not flatten the rest.
-TAIL = 0.005
+# Results are drawn one by one as far from the middle nine tenths as these are wide; beyond, in the outermost bins, so that a few
+# of them do not flatten the rest.
+TAIL = 0.05
 SIDES = (("LONG", "long", drawing.GAIN, ""), ("SHORT", "short", drawing.LOSS, "////"))
 
 
 def limits(net: np.ndarray) -> tuple[float, float]:
     """From where to where results are drawn one by one; those beyond go into the outermost bins. net: [lots], one at least."""
     low, high = (float(np.quantile(net, share)) for share in (TAIL, 1.0 - TAIL))
-    lowest, highest = float(net.min()), float(net.max())
-    # A tail that is hardly longer than the rest is drawn in full.
     span = high - low
-    low = lowest if lowest > low - 0.5 * span else low
-    high = highest if highest < high + 0.5 * span else high
+    low, high = max(float(net.min()), low - span), min(float(net.max()), high + span)
     return (low, high) if high > low else (low - 1.0, high + 1.0)
 
 

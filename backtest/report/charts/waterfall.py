@@ -64,7 +64,7 @@ def waterfall(result: Result) -> Figure:
 def _label(axes: Axes, found: list[Step]) -> None:
     """The figure of each step beyond its end, with room made for it."""
     ends = np.array([(step.start, step.start + step.change) for step in found])
-    span = float(ends.max() - ends.min()) or 1.0
+    span = float(ends.max() - ends.min()) or 10.0
     axes.set_ylim(min(float(ends.min()), 0.0) - 0.1 * span, max(float(ends.max()), 0.0) + 0.1 * span)
     for place, step in enumerate(found):
         above = step.change >= 0.0
