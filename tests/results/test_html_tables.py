@@ -38,7 +38,8 @@ def test_a_terminal_table_sorts_by_its_figures() -> None:
     rows = [StudyRow(("this run", "+1.00"), own=True), StudyRow(("<skew>", "-1,200.00"), "LIQUIDATED"), StudyRow(("none", "-"))]
     made = from_terminal(study_table("By module", ("without", "return\n%"), rows))
     assert made.label == "By module"
-    assert made.headings == ["without", "return %", ""]
+    assert made.headings == ["without", "return %", "remark"]
+    assert from_terminal(study_table("By module", ("without", "return"), rows[:1])).headings == ["without", "return"]
     run, skew, none = made.groups[0]
     assert (run[0].shown, run[0].strong, run[1].value) == ("this run", True, 1.0)
     assert (skew[1].value, skew[2].shown, skew[2].strong, skew[0].strong) == (-1200.0, "LIQUIDATED", True, False)

@@ -49,7 +49,11 @@ def _cells(table: TerminalTable) -> list[Row]:
 def from_terminal(table: TerminalTable) -> Table:
     """A table of the terminal: its title as label, columns justified to the right as figures, bold and > as bold."""
     headings = [_one_line(column.header) for column in table.columns]
-    return Table(_one_line(table.title or "table"), headings, [_cells(table)])
+    rows = _cells(table)
+    # A column without a heading holds remarks; without any it is left out.
+    kept = [place for place, heading in enumerate(headings) if heading or place == 0 or any(row[place].shown for row in rows)]
+    named = [headings[place] or ("remark" if place else "") for place in kept]
+    return Table(_one_line(table.title or "table"), named, [[[row[place] for place in kept] for row in rows]])
 
 
 def _default(value: float) -> str:
