@@ -222,7 +222,10 @@ def test_charts_are_inline_pictures(page: Page) -> None:
     sources = page.values("img", "src")
     names = page.values("img", "alt")
     subjects = [name.partition(":")[0] for name in names]
-    assert subjects == ["portfolio"] * 6 + ["BTCUSDT"] * 2 + ["ETHUSDT"] * 2
+    order = ["portfolio", "BTCUSDT", "ETHUSDT"]
+    assert subjects == [subject for subject in order for _ in range(subjects.count(subject))]
+    assert {f"portfolio: {kind}" for kind in ("notional held and leverage", "the same run under other assumptions")} < set(names)
+    assert [subjects.count(subject) for subject in order[1:]] == [2, 2]
     assert names == page.words["figcaption"]
     assert len(set(names)) == len(names)
     assert all(base64.b64decode(source.split(",")[1]).startswith(b"\x89PNG") for source in sources)
