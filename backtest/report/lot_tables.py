@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
 from backtest.metrics.prune_outcomes import HOURS
+from backtest.report.formats import known
+from backtest.report.study_tables import StudyRow, study_table
 from backtest.sensitivity.table import signed
 
 if TYPE_CHECKING:
@@ -21,17 +21,12 @@ DEPTHS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 0))
 
 
 def _money(value: float) -> str:
-    return "-" if math.isnan(value) else signed(value)
+    return known(value, signed)
 
 
 def _table(title: str, words: int, headings: tuple[str, ...], rows: list[list[str]]) -> Table:
-    """A table whose first `words` columns are words and the others numbers."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(title), title_justify="left", title_style="bold")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < words else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+    """A table whose first `words` columns are words and the others figures."""
+    return study_table(title, headings, [StudyRow(row) for row in rows], words, remarks=False)
 
 
 def prune_table(result: Result) -> Table:

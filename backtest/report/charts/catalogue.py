@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,19 +26,10 @@ if TYPE_CHECKING:
     from backtest.result import Result
     from backtest.studies import Studies
 
-DISTANCE = "backtest.metrics.liquidation_distance"
-
-
-def liquidation_distance(result: Result) -> pd.DataFrame:
-    """Distance to liquidation by bar, columns at_close and nearest; see `liquidation`. Raises InputError when it is not to be had."""
-    if importlib.util.find_spec(DISTANCE) is None:
-        raise InputError("kind='liquidation' is refused: the distance to liquidation is not recorded by this version")
-    found: pd.DataFrame = importlib.import_module(DISTANCE).liquidation_distance(result)
-    return found
-
-
 def _liquidation(result: Result, _: Studies | None) -> Figure:
-    return liquidation(result, liquidation_distance(result))
+    found = result.liquidation_distance
+    frame = pd.DataFrame({"at_close": found.at_close, "nearest": found.nearest}, index=result.equity.index)
+    return liquidation(result, frame)
 
 
 def _sensitivity(result: Result, studies: Studies | None) -> Figure:
@@ -104,8 +93,6 @@ def _has(result: Result, kind: str, studies: Studies | None) -> bool:
         return False
     if kind == "worst_drawdown":
         return worst_window(result) is not None
-    if kind == "liquidation":
-        return importlib.util.find_spec(DISTANCE) is not None
     return kind != "sensitivity" or (studies is not None and studies.sensitivity is not None)
 
 

@@ -13,6 +13,7 @@ from backtest.report.html.assets import SCRIPT, STYLE, policy
 from backtest.report.html.elements import Section, contents, paragraph, text
 from backtest.report.html.pictures import pictures
 from backtest.report.html.tables import table_section
+from backtest.report.lot_tables import lot_tables
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,8 +40,15 @@ def _sections(result: Result, studies: Studies | None, drawn: Mapping[str, bytes
         Section("drawdowns", "The five worst drawdowns", profit.drawdowns(result), mark),
         Section("charts", "Charts", pictures(result, studies, drawn), mark),
         Section("fills", "Fills by coin", profit.fills(result), mark),
+        *_lots(result, mark),
         Section("details", "Details", fine_print),
     ]
+
+
+def _lots(result: Result, mark: str) -> list[Section]:
+    """What became of the lots, a section for each table that has rows."""
+    made = [(table, lines) for table, lines in lot_tables(result) if table is not None]
+    return [table_section(f"lots-{place}", table, lines, mark) for place, (table, lines) in enumerate(made, start=1)]
 
 
 def _studies(studies: Studies | None, mark: str) -> list[Section]:
