@@ -15,6 +15,7 @@ from backtest.strategy import Strategy
 from backtest.sweep import sweep
 from engine.account import Account
 from engine.errors import InputError, SourceError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 from engine.strategies.static_grid_parameters import StaticGrid
@@ -22,6 +23,7 @@ from engine.strategies.static_grid_parameters import StaticGrid
 __all__ = [
     "Account",
     "AdaptiveGrid",
+    "Evaluation",
     "Execution",
     "Fill",
     "InputError",

@@ -101,8 +101,9 @@ def run_configuration(settings: Configuration, refresh: bool = False, quiet: boo
             refresh=refresh,
             watcher=watching,
         )
+    account, execution, rules = settings.account, settings.execution, settings.evaluation
     with run_progress(quiet) as watch:
-        result: Result = run(markets, settings.strategy, account=settings.account, execution=settings.execution, watch=watch)
+        result: Result = run(markets, settings.strategy, account=account, execution=execution, evaluation=rules, watch=watch)
     return result
 
 

@@ -1,4 +1,4 @@
-"""One TOML file with the tables [strategy], [account], [execution] and [data], to and from frozen, validated objects."""
+"""One TOML file with [strategy], [account], [execution], [data] and sometimes [evaluation], to and from frozen, validated objects."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pydantic import field_validator
 
 from engine.account import Account
 from engine.errors import InputError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.parameters import Parameters, parameter
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
@@ -24,7 +25,10 @@ from engine.strategies.static_grid_parameters import StaticGrid
 
 # The same as engine.programs.STRATEGIES (a test says so), without waiting for the compiler's import to refuse a typo.
 STRATEGIES: dict[str, type[Parameters]] = {"adaptive_grid": AdaptiveGrid, "static_grid": StaticGrid}
-TABLES = ("strategy", "account", "execution", "data")
+TABLES = ("strategy", "account", "execution", "data", "evaluation")
+
+# A rule of [evaluation] that is switched off, in a file.
+OFF = "none"
 
 # Maker and taker fee of the presets of --fees.
 FEE_PRESETS: dict[str, tuple[float, float]] = {"regular": (0.0002, 0.0005), "market_maker": (-0.00005, 0.0002)}
@@ -107,6 +111,7 @@ class Configuration:
     account: Account = field(default_factory=Account)
     execution: Execution = field(default_factory=Execution)
     data: DataSettings = field(default_factory=DataSettings)
+    evaluation: Evaluation | None = None
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any]) -> Configuration:
@@ -123,6 +128,7 @@ class Configuration:
             Account(**tables.get("account", {})),
             Execution(**tables.get("execution", {})),
             DataSettings(**tables.get("data", {})),
+            Evaluation(**_with_off(tables["evaluation"])) if "evaluation" in tables else None,
         )
 
     @classmethod
@@ -148,6 +154,8 @@ class Configuration:
             "execution": self.execution.model_dump(),
             "data": self.data.model_dump(),
         }
+        if self.evaluation is not None:
+            parts["evaluation"] = _without_off(self.evaluation)
         return {
             name: {key: list(value) if isinstance(value, tuple) else value for key, value in part.items() if value is not None}
             for name, part in parts.items()
@@ -183,11 +191,21 @@ class Configuration:
             raise InputError(
                 f"--set {assignment}: {plain} stands in several tables; say {' or '.join(f'{one}.{plain}' for one in holders)}"
             )
-        part: Parameters = getattr(self, holders[0])
+        part: Parameters = getattr(self, holders[0]) or Evaluation()
         return replace(self, **{holders[0]: part.replace(**{plain: _value(part, plain, text.strip())})})
 
     def _fields(self) -> dict[str, list[str]]:
-        return {name: list(type(getattr(self, name)).model_fields) for name in TABLES}
+        return {name: list(type(getattr(self, name) or Evaluation()).model_fields) for name in TABLES}
+
+
+def _with_off(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The [evaluation] table with the word none, which switches a rule off, as None: TOML has no other way to say it."""
+    return {name: None if value == OFF else value for name, value in table.items()}
+
+
+def _without_off(evaluation: Evaluation) -> dict[str, Any]:
+    """The settings as plain values for the [evaluation] table, a rule that is off as the word none."""
+    return {name: OFF if value is None else value for name, value in evaluation.model_dump().items()}
 
 
 def _value(part: Parameters, name: str, text: str) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from backtest.configuration import STRATEGIES, DataSettings
 from backtest.metrics import METRICS
 from engine.account import Account
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.parameters import Parameters
 
@@ -80,8 +81,16 @@ def rows(kind: type[Parameters]) -> list[Row]:
 
 def sections() -> list[tuple[str, str, type[Parameters]]]:
     """Heading, table of the configuration file, and class of each group of parameters."""
-    strategies = [(f"Strategy {name}", f'[strategy] with name = "{name}"', kind) for name, kind in STRATEGIES.items()]
-    return [*strategies, ("Account", "[account]", Account), ("Execution", "[execution]", Execution), ("Data", "[data]", DataSettings)]
+    strategies: list[tuple[str, str, type[Parameters]]] = [
+        (f"Strategy {name}", f'[strategy] with name = "{name}"', kind) for name, kind in STRATEGIES.items()
+    ]
+    terms: list[tuple[str, str, type[Parameters]]] = [
+        ("Account", "[account]", Account),
+        ("Execution", "[execution]", Execution),
+        ("Data", "[data]", DataSettings),
+        ("Evaluation", "[evaluation]", Evaluation),
+    ]
+    return strategies + terms
 
 
 def document() -> str:
@@ -93,7 +102,8 @@ def document() -> str:
         "",
         "Every parameter stands in a table of a configuration file and is set on the command line by `--set name=value`",
         "(or `--set table.name=value`). `[a, b]` allows both ends, `(a, b)` neither. The search range is the optimizer's.",
-        "A parameter whose default is `none` is left out of a file to keep it so.",
+        "A parameter whose default is `none` is left out of a file to keep it so. The rules of `[evaluation]` stand only where the",
+        "table or one of its settings is given; in it the word `none` switches a single rule off.",
     ]
     for heading, table, kind in sections():
         about = str(kind.__doc__).strip().splitlines()[0]

@@ -21,6 +21,7 @@ from backtest.metrics.equity import drawdowns, returns_per_bar
 from backtest.step_tables import events_frame
 from engine.account import Account
 from engine.errors import InputError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Result:
     strategy: the built-in parameters, or a user's strategy with `name` and `parameters`. account, execution: the terms.
     markets: one a coin. ledgers: one a coin (separate wallets) or one for all (shared). weights: each coin's share.
     notes: findings of the run itself, one sentence each, that the report prints beside the markets' own.
+    evaluation: the rules of a funded account that stood above the strategy, None for none.
 
     `result["BTCUSDT"]` is one coin's Result. In a shared wallet a coin's equity is its share of the capital and its own
     gains, so that the coins sum to the whole.
@@ -55,6 +57,7 @@ class Result:
     ledgers: Sequence[Ledger]
     weights: Sequence[float]
     notes: tuple[str, ...] = ()
+    evaluation: Evaluation | None = None
 
     # --- what it is about ---------------------------------------------------------------------------------------------
 

@@ -14,12 +14,15 @@ import numpy as np
 from backtest.align import Aligned, align
 from backtest.data.instrument import Instrument
 from backtest.data.market import Market
+from backtest.evaluation.sessions import with_gates
+from backtest.evaluation.verdict import verdict_notes
 from backtest.ledger import Ledger
 from backtest.result import Result
 from backtest.run_progress import Report, run_in_pieces
 from backtest.strategy import Strategy, program_of
 from engine.account import Account
 from engine.errors import InputError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.machine import Feed, InstrumentTerms, Machine
 from engine.records import ABSENT
@@ -127,6 +130,7 @@ def run_wallet(
     log: bool,
     end: int,
     watch: Report | None = None,
+    evaluation: Evaluation | None = None,
 ) -> tuple[Ledger, tuple[str, ...]]:
     """Run the markets of one wallet. Returns its ledger and what aligning found, one sentence each.
 
@@ -135,6 +139,7 @@ def run_wallet(
     aligned = align(markets)
     program = program_of(strategy)
     feed, begin, start, stop = wallet_feed(aligned, strategy.warmup_bars(), end)
+    feed = with_gates(feed, aligned.timeframe.ms, evaluation)
     machine = Machine.build(
         program,
         [strategy.record()] * len(markets),
@@ -143,6 +148,7 @@ def run_wallet(
         execution,
         aligned.timeframe.ms,
         recording=log,
+        evaluation=evaluation,
     )
     with announced(strategy) as cold:
         indicators = machine.indicators(feed)
@@ -191,6 +197,7 @@ def run(
     weights: Sequence[float] | None = None,
     log: bool = True,
     watch: Report | None = None,
+    evaluation: Evaluation | None = None,
 ) -> Result:
     """Run a strategy on one market, or on a list of them.
 
@@ -198,6 +205,7 @@ def run(
     defaults are those of `bt.Account()` and `bt.Execution()`. weights: in a shared wallet, each market's share of the equity
     that sizes its orders (default: equal shares). log=False keeps no events (for sweeps). watch: called now and then with the bars
     done and the bars in all, over all markets; the numbers do not depend on it.
+    evaluation: rules of a funded account above the strategy, `bt.Evaluation()`, for each wallet; None: no rules.
     Raises InputError for settings that do not fit together, one sentence.
     """
     listed = (markets,) if isinstance(markets, Market) else tuple(markets)
@@ -224,8 +232,9 @@ def run(
     bars = [sum(market.time.size - market.trade_from for market in group) for group, _ in groups]
     for place, (group, parts) in enumerate(groups):
         report = None if watch is None else _part_of(watch, sum(bars[:place]), bars[place], sum(bars))
-        ledger, found = run_wallet(group, strategy, account, execution, parts, log, end, report)
+        ledger, found = run_wallet(group, strategy, account, execution, parts, log, end, report, evaluation)
         ledgers.append(ledger)
         notes += found
+        notes += verdict_notes(ledger)
     result_shares = shares if shared else [1.0 / count] * count
-    return Result(strategy, account, execution, listed, tuple(ledgers), tuple(result_shares), tuple(notes))
+    return Result(strategy, account, execution, listed, tuple(ledgers), tuple(result_shares), tuple(notes), evaluation)

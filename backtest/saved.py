@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from backtest.configuration import STRATEGIES
+from backtest.configuration import STRATEGIES, Configuration
 from backtest.data.instrument import Instrument
 from backtest.data.timeframe import Timeframe
 from backtest.ledger import Ledger
@@ -23,6 +23,7 @@ from backtest.result import Result
 from backtest.storage import BAR_COLUMNS, FILES, FORMAT
 from engine.account import Account
 from engine.errors import InputError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.records import LABELS, SIDES, account_dtype, event_dtype, state_dtype
 from gridcore.constants import tier_dtype
@@ -55,10 +56,14 @@ class SavedMarket:
 
 
 def _fill_record(record: np.void, values: Mapping[str, Any]) -> None:
-    """Fields by name; null is NaN. Fields that are not given stay zero."""
+    """Fields by name; null is NaN. Fields that are not given stay zero, and so do labels that the run's version did not know."""
     for name in record.dtype.names or ():
         if name in values:
-            record[name] = np.array(values[name], dtype=record.dtype[name].base)
+            given = np.array(values[name], dtype=record.dtype[name].base)
+            if given.ndim:
+                record[name][: len(given)] = given
+            else:
+                record[name] = given
 
 
 def _read_log(path: Path, symbols: tuple[str, ...]) -> np.ndarray:
@@ -90,12 +95,13 @@ def _read_ledger(values: Mapping[str, Any], time: np.ndarray, equity: np.ndarray
     return Ledger(time, values["first_bar"], equity, log, account, states, memory, tuple(values["symbols"]))
 
 
-def _read_settings(path: Path) -> tuple[Any, Account, Execution]:
+def _read_settings(path: Path) -> tuple[Any, Account, Execution, Evaluation | None]:
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     parameters = dict(tables["strategy"])
     name = parameters.pop("name")
     strategy = STRATEGIES[name](**parameters) if name in STRATEGIES else SavedStrategy(name, parameters)
-    return strategy, Account(**tables["account"]), Execution(**tables["execution"])
+    rules = Configuration.from_tables({name: tables[name] for name in ("evaluation",) if name in tables}).evaluation
+    return strategy, Account(**tables["account"]), Execution(**tables["execution"]), rules
 
 
 def _read(folder: Path) -> Result:
@@ -137,7 +143,8 @@ def _read(folder: Path) -> Result:
                 **{name: column[f"{name}_{symbol}"][there] for name in BAR_COLUMNS},
             )
         )
-    return Result(*_read_settings(folder / "config.toml"), markets, ledgers, tuple(run["weights"]), tuple(run["notes"]))
+    strategy, account, execution, evaluation = _read_settings(folder / "config.toml")
+    return Result(strategy, account, execution, markets, ledgers, tuple(run["weights"]), tuple(run["notes"]), evaluation)
 
 
 def read_result(folder: Path) -> Result:

@@ -23,6 +23,7 @@ from backtest.step_tables import events_frame, positions_frame, records_frame
 from engine import stepping
 from engine.account import Account
 from engine.errors import InputError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.machine import check_status
 from engine.records import ABSENT, MAX_EVENTS, TRADED
@@ -45,6 +46,8 @@ class Stepper:
     row; for several instruments a mapping from symbol to bar. A bar without volume is a gap: nothing fills. A symbol that is
     left out is absent before its first bar; after it, it stands flat at its last close without volume.
 
+    evaluation: refused; the rules of a funded account are applied by `bt.run` alone.
+
     Drawdown along the path inside a bar is not known to a stepper: its account statistics go by closes and fills.
     Raises InputError, one sentence, for whatever does not fit.
     """
@@ -60,7 +63,10 @@ class Stepper:
         *,
         trade_from: Mapping[str, Any] | None = None,
         first_bar: int = 0,
+        evaluation: Evaluation | None = None,
     ) -> None:
+        if evaluation is not None:
+            raise InputError("evaluation is refused: a stepper does not apply the rules of a funded account; bt.run does")
         self.settings = StepSettings.checked(instruments, strategy, account, execution, timeframe, weights, trade_from, first_bar)
         self.symbols = self.settings.symbols
         self.timeframe = self.settings.timeframe

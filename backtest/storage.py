@@ -151,7 +151,7 @@ def recorded_configuration(result: Result, data: DataSettings | None) -> tuple[C
         remarks.append("The market was handed in by a program; [data] tells what it was, not where it came from.")
         start, end = (utc_text(result.time[0]), utc_text(result.time[-1] + result.timeframe.ms)) if result.time.size else (None, None)
         data = DataSettings(coins=result.symbols, timeframe=str(result.timeframe), start=start, end=end)
-        return Configuration(result.strategy, result.account, result.execution, data), remarks
+        return Configuration(result.strategy, result.account, result.execution, data, result.evaluation), remarks
     if data.source == "auto":
         real = "cache" if data.data_dir is None else "files"
         data = data.replace(source="simulated" if result.simulated else real)
@@ -165,7 +165,7 @@ def recorded_configuration(result: Result, data: DataSettings | None) -> tuple[C
         if folder is not None and Path(folder).is_absolute():
             remarks.append(f"{name} was an absolute path and is left out: give it again with {option}.")
             data = data.replace(**{name: None})
-    return Configuration(result.strategy, result.account, result.execution, data), remarks
+    return Configuration(result.strategy, result.account, result.execution, data, result.evaluation), remarks
 
 
 def _span_run(result: Result, data: DataSettings) -> dict[str, str]:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 
 from backtest.align import Aligned, align
 from backtest.data.market import Market
+from backtest.evaluation.sessions import with_gates
 from backtest.ledger import Ledger
 from backtest.metrics import METRICS, compute_metrics
 from backtest.metrics import equity as curve
@@ -26,6 +27,7 @@ from backtest.strategy import Strategy, program_of
 from backtest.whole_numbers import checked_threads
 from engine.account import Account
 from engine.errors import InputError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.machine import Feed, Machine
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
@@ -54,6 +56,7 @@ class Combination:
     account: Account
     execution: Execution
     values: tuple[Any, ...]
+    evaluation: Evaluation | None = None
 
 
 def own_with(strategy: Strategy, changes: Mapping[str, Any]) -> Strategy:
@@ -121,9 +124,8 @@ def build_machine(combination: Combination, aligned: Aligned, weights: Sequence[
     strategy = combination.strategy
     terms = [instrument_terms(market.instrument, weight) for market, weight in zip(aligned.markets, weights, strict=True)]
     records = [strategy.record()] * len(terms)
-    return Machine.build(
-        program_of(strategy), records, terms, combination.account, combination.execution, aligned.timeframe.ms, recording=log
-    )
+    rules = (combination.account, combination.execution, aligned.timeframe.ms)
+    return Machine.build(program_of(strategy), records, terms, *rules, recording=log, evaluation=combination.evaluation)
 
 
 @dataclass
@@ -160,6 +162,7 @@ class Shared:
         aligned = align(markets)
         end = max(int(market.end_time) for market in self.markets)
         feed, begin, start, stop = wallet_feed(aligned, combination.strategy.warmup_bars(), end)
+        feed = with_gates(feed, aligned.timeframe.ms, combination.evaluation)
         indicators = build_machine(combination, aligned, weights).indicators(feed)
         return Prepared(aligned, feed, begin, start, stop, indicators, weights)
 
@@ -186,7 +189,8 @@ def run_combination(combination: Combination, shared: Shared, log: bool = False)
     count = len(shared.markets)
     single = combination.account.wallet != "shared" or shared.weights is None
     weights = (1.0 / count,) * count if single else tuple(shared.weights or ())
-    return Result(combination.strategy, combination.account, combination.execution, shared.markets, ledgers, weights)
+    terms = (combination.strategy, combination.account, combination.execution)
+    return Result(*terms, shared.markets, ledgers, weights, evaluation=combination.evaluation)
 
 
 def curve_metrics(result: Result) -> dict[str, float]:
@@ -237,12 +241,13 @@ def sweep(
     weights: Sequence[float] | None = None,
     threads: int | None = None,
     metrics: Sequence[str] | None = None,
+    evaluation: Evaluation | None = None,
 ) -> pd.DataFrame:
     """Run every combination of a grid of settings; one row each, in order, with the settings and the metrics as columns.
 
     grid: name -> values; a name is a parameter of the strategy or a field of the account or the execution. markets, strategy,
-    account, execution, weights: as for `bt.run`. threads: None: as many as there are processors; the numbers do not depend on it.
-    metrics: names of `Result.metrics` that need no event log; default: those that cost nothing beside the run.
+    account, execution, weights, evaluation: as for `bt.run`. threads: None: as many as there are processors; the numbers do not
+    depend on it. metrics: names of `Result.metrics` that need no event log; default: those that cost nothing beside the run.
     Raises InputError, one sentence, before anything runs when a setting is unknown or out of its range.
     """
     listed = (markets,) if isinstance(markets, Market) else tuple(markets)
@@ -252,6 +257,7 @@ def sweep(
     if not isinstance(grid, Mapping):
         raise InputError(f"grid = {grid!r} is refused: it must map names to lists of values")
     rows = combinations(strategy, account or Account(), execution or Execution(), grid)
+    rows = [replace(row, evaluation=evaluation) for row in rows]
     align(listed)  # refuses markets that do not go together before anything runs
     if weights is not None:
         check_weights(weights, len(listed), rows)

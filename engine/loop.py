@@ -6,6 +6,7 @@ from engine.bar import CLOSE, HIGH, LOW, OPEN, VOLUME, account_gross, after_walk
 from engine.journal import flush_events
 from engine.matching import walk_path, walk_quietly
 from engine.records import ABSENT, GAP, LOG_FULL, LONG, OK, SHORT, TRADED
+from engine.risk_gates import gates_after, gates_before, queue_closes
 from engine.valuation import account_equity, gross_notional, is_flat, unrealized
 from gridcore.compile import machine_kernel
 
@@ -46,9 +47,7 @@ def ready_to_decide(account, states, instruments, terms, k, kinds, first_decisio
 def exchange_bar(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded):
     """The simulated exchange on bar `i` of every instrument."""
     if terms["instruments"] > 1:
-        exchange_together(
-            account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded
-        )
+        exchange_together(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded)
     elif kinds[0, i] == TRADED:
         exchange_single(account, states, instruments, terms, journal, i, bars, sub_start, sub_count, sub_bars)
     elif kinds[0, i] == GAP:
@@ -81,7 +80,8 @@ def run_bars(arguments):
     """Run bars `start` to `stop - 1`. Returns (next bar, log cursor); stops early with a status when the log must grow.
 
     Records come as one-row arrays; `bars` has shape (instruments, 5, bars), `indicators` (instruments, columns, bars), `kinds`
-    (instruments, bars), `equity` (bars,). `engine.machine` builds them.
+    (instruments, bars), `equity` (bars,); `ranges` (instruments, bars) and `sessions` (2, bars) are empty where no gate needs them.
+    `engine.machine` builds them.
     """
     (
         parameters,
@@ -106,6 +106,9 @@ def run_bars(arguments):
         sub_bars,
         column,
         traded,
+        all_gates,
+        ranges,
+        sessions,
         log,
         equity,
         cursor,
@@ -115,18 +118,25 @@ def run_bars(arguments):
     account = accounts[0]
     terms = all_terms[0]
     journal = journals[0]
+    gates = all_gates[0]
+    gated = account["gated"] == 1
     single = terms["instruments"] == 1
     bar_count = bars.shape[2]
     account["status"] = OK
     cursor = flush_events(journal, log, cursor)
     for i in range(start, stop):
         begin_bar(states, terms, i, time[i])
+        if gated:
+            gates_before(account, states, instruments, terms, gates, ranges, sessions, i)
         if trades_on(account, states, terms):
             for k in range(terms["instruments"]):
                 if ready_to_decide(account, states, instruments, terms, k, kinds, first_decisions, i):
                     for field in range(row.shape[0]):
                         row[field] = indicators[k, field, i - 1]
                     decide(parameters[k], row, account, states[k], instruments[k], terms, journal, k, memory[k])
+        if gated and account["closing"] != 0:
+            # After the decisions, which must not keep what a rule closes.
+            queue_closes(account, states, terms)
         if single and sub_count == 0 and kinds[0, i] == TRADED:
             # The same as exchange_bar, without its detours: most bars of a single instrument touch nothing.
             open_, high, low, close = bars[0, OPEN, i], bars[0, HIGH, i], bars[0, LOW, i], bars[0, CLOSE, i]
@@ -140,6 +150,8 @@ def run_bars(arguments):
             equity[i] = finish_bar(
                 account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count
             )
+        if gated:
+            gates_after(account, states, terms, journal, gates)
         if account["status"] != OK:
             return i + 1, cursor
         if journal["event_count"] > 0:

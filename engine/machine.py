@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.account import Account
 from engine.errors import InputError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.records import (
     LOG_FULL,
@@ -25,7 +26,9 @@ from engine.records import (
     state_dtype,
     terms_dtype,
 )
+from engine.risk_gates import gates_record, open_gates
 from gridcore.constants import MAX_TIERS
+from gridcore.indicators import average_true_range
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Feed:
     sub_count: int  # sub-bars of a bar, 0: none
     sub_bars: np.ndarray  # float64 (instruments, 5, columns)
     first_trades: np.ndarray  # int64 (instruments,): first bar each may trade
+    sessions: np.ndarray | None = None  # int64 (2, bars): number and code of each bar's session; only an evaluation needs them
+    ranges: np.ndarray | None = None  # float64 (instruments, bars): average true range, likewise
 
     def first_bars(self) -> np.ndarray:
         """Index of each instrument's first bar."""
@@ -65,6 +70,15 @@ class Feed:
     def last_bars(self) -> np.ndarray:
         """Index of each instrument's last bar."""
         return (self.kinds.shape[1] - 1 - np.argmax(self.kinds[:, ::-1] > 0, axis=1)).astype(np.int64)
+
+
+def average_ranges(feed: Feed, period: int) -> np.ndarray:
+    """Wilder's average true range of every instrument from its first bar on, (instruments, bars); NaN where it is not known."""
+    out = np.full((feed.bars.shape[0], feed.bars.shape[2]), np.nan)
+    for k, (first, last) in enumerate(zip(feed.first_bars(), feed.last_bars(), strict=True)):
+        _, high, low, close, _ = np.ascontiguousarray(feed.bars[k, :, first : last + 1])
+        out[k, first : last + 1] = average_true_range(high, low, close, period)
+    return out
 
 
 @dataclass(frozen=True)
@@ -126,6 +140,8 @@ class Machine:
     instruments: np.ndarray  # instrument_dtype
     terms: np.ndarray  # terms_dtype, one row
     recording: bool = True
+    evaluation: Evaluation | None = None
+    gates: np.ndarray = field(init=False)
     accounts: np.ndarray = field(init=False)
     states: np.ndarray = field(init=False)
     memory: np.ndarray = field(init=False)
@@ -144,11 +160,12 @@ class Machine:
         execution: Execution,
         timeframe_ms: int,
         recording: bool = True,
+        evaluation: Evaluation | None = None,
     ) -> Machine:
-        """A machine at its start. `parameters` holds one one-row record an instrument."""
+        """A machine at its start. `parameters` holds one one-row record an instrument; `evaluation` stands above the strategy."""
         records = np.concatenate([instrument_record(item, account.leverage) for item in instruments])
         terms = terms_record(account, execution, timeframe_ms, len(instruments))
-        machine = cls(program, np.concatenate(list(parameters)), records, terms, recording)
+        machine = cls(program, np.concatenate(list(parameters)), records, terms, recording, evaluation)
         machine.reset(account.capital)
         return machine
 
@@ -158,6 +175,9 @@ class Machine:
         self.accounts = np.zeros(1, account_dtype)
         for name in ("wallet", "capital", "equity", "peak", "path_peak"):
             self.accounts[name] = capital
+        self.gates = gates_record(self.evaluation)
+        if self.evaluation is not None:
+            open_gates(self.accounts, self.gates)
         self.states = np.zeros(count, state_dtype)
         self.states["up_trigger"] = np.inf
         self.states["down_trigger"] = -np.inf
@@ -184,6 +204,14 @@ class Machine:
             out[k, :, first:stop] = piece
         return out
 
+    def gate_arrays(self, feed: Feed) -> tuple[np.ndarray, np.ndarray]:
+        """Sessions (2, bars) and average true ranges (instruments, bars) as the loop takes them: empty without an evaluation."""
+        if self.evaluation is None:
+            return np.zeros((2, 0), np.int64), np.zeros((len(self.instruments), 0))
+        if feed.sessions is None or feed.ranges is None:
+            raise InputError("an evaluation needs the sessions and the average true ranges of the bars, and this feed has none")
+        return feed.sessions, feed.ranges
+
     def run(self, feed: Feed, indicators: np.ndarray, start: int, stop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Run the bars from `start` on. Returns (event log, equity per bar from `start`)."""
         length = feed.bars.shape[2]
@@ -192,6 +220,7 @@ class Machine:
             self.states["mark"] = np.where(feed.kinds[:, start - 1] > 0, feed.bars[:, 3, start - 1], self.states["mark"])
         equity = np.empty(length)
         log = np.empty(max(MAX_EVENTS, length) if self.recording else 0, event_dtype)
+        sessions, ranges = self.gate_arrays(feed)
         decisions = np.maximum(feed.first_trades, feed.first_bars() + 1)
         lasts = feed.last_bars()
         bar, cursor = start, 0
@@ -219,6 +248,9 @@ class Machine:
                 feed.sub_bars,
                 self.column,
                 self.traded,
+                self.gates,
+                ranges,
+                sessions,
                 log,
                 equity,
                 cursor,

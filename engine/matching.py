@@ -8,6 +8,7 @@ from engine.liquidation import liquidated_here, liquidated_on_the_way
 from engine.orders import copy_order, met_by_rising, place_own_exits, refresh_triggers
 from engine.positions import find_lot
 from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE_PROFIT
+from engine.risk_gates import watch_floors
 from engine.valuation import cannot_breach, rest_of_account, unrealized
 from gridcore.chance import uniform_of_keys
 from gridcore.compile import machine_kernel
@@ -36,6 +37,8 @@ def note_path_equity(account, equity):
         account["path_peak"] = equity
     elif account["path_peak"] - equity > account["path_drawdown_max"] * account["path_peak"]:
         account["path_drawdown_max"] = (account["path_peak"] - equity) / account["path_peak"]
+    if account["gated"] == 1:
+        watch_floors(account, equity)
 
 
 @machine_kernel
@@ -279,6 +282,8 @@ def walk_quietly(account, state, instrument, terms, open_, high, low, close):
     if state["lot_count"][0] + state["lot_count"][1] > 0:
         at_high = account["wallet"] + unrealized(state, instrument, high)
         at_low = account["wallet"] + unrealized(state, instrument, low)
+        if account["gated"] == 1:
+            note_path_equity(account, account["wallet"] + unrealized(state, instrument, open_))
         if high_comes_first(terms, instrument, open_, high, low):
             note_path_equity(account, at_high)
             note_path_equity(account, at_low)

@@ -38,7 +38,7 @@ def entry_room(account, state, instrument, terms, side, cap):
 @machine_kernel
 def place_within(account, state, instrument, terms, side, level, price, qty, room, take_profit, stop_loss):
     """Quote a post-only entry if it is large enough and the side's resting entries stay within `room` (see `entry_room`)."""
-    if account["stopped"] == 1:
+    if account["stopped"] == 1 or account["paused"] == 1:
         return PAST_LIMIT
     state["wanted_rungs"] += 1
     notional = qty * price * instrument["multiplier"]
@@ -97,6 +97,8 @@ def rest_ladder(account, state, instrument, terms, side, prices, quantities, lev
     """
     if account["stopped"] == 1:
         return 0, 1
+    if account["paused"] == 1:
+        return 0, 0
     book = 2 * ENTRY + side
     orders = state["orders"]
     armed = state["armed"]

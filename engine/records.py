@@ -48,6 +48,12 @@ LABELS = (
     "RECENTER",
     "DELISTED",
     "MARKET_CLOSE",
+    "DAILY_LOSS_LIMIT",
+    "EVALUATION_FAILED",
+    "SESSION_END",
+    "PROFIT_TARGET",
+    "DAILY_TARGET",
+    "EVALUATION_PASSED",
 )
 OPEN_LABEL = 0  # + side
 TAKE_PROFIT_LABEL = 2  # + side
@@ -55,6 +61,7 @@ STOP_LABEL = 4  # + side
 PRUNE_DEVIANCE, PRUNE_OLDEST, PRUNE_GAP, PRUNE_FUNDING, PRUNE_OFFSET = 6, 7, 8, 9, 10
 HALT_LABEL, RESUME_LABEL, SHIFT_LABEL = 11, 12, 13
 LIQUIDATION_LABEL, SHORTFALL_LABEL, FUNDING_LABEL, RECENTER_LABEL, DELISTED_LABEL, MARKET_CLOSE_LABEL = 14, 15, 16, 17, 18, 19
+DAILY_LOSS_LABEL, FAILED_LABEL, SESSION_END_LABEL, PROFIT_TARGET_LABEL, DAILY_TARGET_LABEL, PASSED_LABEL = 20, 21, 22, 23, 24, 25
 SIDES = ("LONG", "SHORT", "")
 NO_SIDE = 2
 
@@ -138,6 +145,26 @@ account_dtype = np.dtype(
         ("slippage_cost", f8),  # given up against the path price
         ("liquidations", i8),  # accounts or sides liquidated
         ("events", i8),
+        # gates of an evaluation (engine.risk_gates); all zero without one
+        ("gated", i8),  # 1: rules stand above the strategy
+        ("paused", i8),  # 1: entries are refused
+        ("closing", i8),  # label under which everything is being closed, 0: nothing is
+        ("outcome", i8),  # engine.risk_gates.OUTCOMES
+        ("outcome_time", i8),  # open time of the bar that decided, ms
+        ("session", i8),  # number of the session in hand, -1 before the first
+        ("session_count", i8),  # sessions begun
+        ("trading_days", i8),  # past sessions with a fill
+        ("day_over", i8),  # 1: the day's target is reached, 2: the day's loss
+        ("daily_breached", i8),
+        ("trailing_breached", i8),
+        ("day_start", f8),  # equity before the session, quote currency
+        ("day_turnover", f8),  # turnover before the session
+        ("day_peak", f8),  # highest equity before a session, at least the capital
+        ("best_day", f8),  # largest gain of a past session
+        ("daily_floor", f8),  # equity that breaches the daily loss limit
+        ("trailing_floor", f8),  # equity that breaches the end-of-day trailing drawdown
+        ("trailing_distance", f8),  # intraday: distance from the path's peak; infinite: end of day
+        ("floor_lock", f8),  # the trailing floor rises no higher
     ],
     align=True,
 )

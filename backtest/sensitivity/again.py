@@ -99,7 +99,7 @@ class Again:
 
     def run(self, scenario: Scenario, log: bool = False) -> Result:
         """The result of a scenario; log: whether it keeps its events."""
-        combination = Combination(scenario.strategy, scenario.account, scenario.execution, ())
+        combination = Combination(scenario.strategy, scenario.account, scenario.execution, (), self.result.evaluation)
         return run_combination(combination, self.shared(scenario.markets), log)
 
     def run_with_maker_fee(self, fee: float) -> Result:
@@ -109,7 +109,7 @@ class Again:
 
     def run_with_funding(self, multiple: float) -> Result:
         """The run with every funding rate multiplied."""
-        base = Combination(self.result.strategy, self.result.account, self.result.execution, ())
+        base = Combination(self.result.strategy, self.result.account, self.result.execution, (), self.result.evaluation)
         own = self.shared(AS_RUN)
         wallets = [replace(one, feed=replace(one.feed, funding_rates=one.feed.funding_rates * multiple)) for one in own.take(base)]
         return run_combination(base, Shared(own.markets, own.weights, wallets=wallets))

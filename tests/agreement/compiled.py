@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from engine.account import Account
+from engine.evaluation import Evaluation
 from engine.execution import Execution
-from engine.machine import Feed, InstrumentTerms, Machine
+from engine.machine import Feed, InstrumentTerms, Machine, average_ranges
 from engine.programs import PROGRAMS, STRATEGIES
 from engine.records import LABELS, SIDES
 from gridcore.constants import tier_dtype
@@ -48,7 +50,7 @@ def feed_of(run: dict[str, Any]) -> Feed:
         for place, (i, candles) in enumerate(own):
             sub_start[k, i] = place * size
             sub_bars[k, :, place * size : (place + 1) * size] = np.array(candles).T
-    return Feed(
+    feed = Feed(
         np.array(run["time"], np.int64),
         np.ascontiguousarray(bars),
         np.array(run["kinds"], np.int8),
@@ -60,6 +62,10 @@ def feed_of(run: dict[str, Any]) -> Feed:
         sub_bars,
         np.full(count, run["trade_from"], np.int64),
     )
+    if "evaluation" in run:
+        sessions = np.ascontiguousarray(np.array(run["sessions"], np.int64).T)
+        feed = replace(feed, sessions=sessions, ranges=average_ranges(feed, run["evaluation"]["atr_period"]))
+    return feed
 
 
 def machine_of(run: dict[str, Any], recording: bool = True) -> Machine:
@@ -86,6 +92,7 @@ def machine_of(run: dict[str, Any], recording: bool = True) -> Machine:
         Execution(**run["execution"]),
         run["timeframe_ms"],
         recording,
+        Evaluation(**run["evaluation"]) if "evaluation" in run else None,
     )
 
 

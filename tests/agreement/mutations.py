@@ -68,6 +68,14 @@ MUTATIONS = (
     Mutation("a rebate lowers the least take-profit", "quote_exits", 'max(0.0, 2.0 * terms["fee_maker"])', '2.0 * terms["fee_maker"]'),
     Mutation("an uptrend's drift regenerates the grid", "decide", "drift = -drift", "drift = abs(drift)"),
     Mutation("a static grid's exit stands at the rung of its entry", "quote", 'lot["level"], tick', 'lot["level"] + 1, tick'),
+    # rules of a funded account
+    Mutation("the daily loss counts from the capital", "begin_session", '= equity - gates["daily', '= account["capital"] - gates["daily'),
+    Mutation("a balance of the day before does not trail", "begin_session", 'max(account["day_peak"], equity)', 'account["day_peak"]'),
+    Mutation("the locked drawdown rises on", "watch_floors", 'min(account["path_peak"] -', 'max(account["path_peak"] -'),
+    Mutation("exposure is weighed with the bar to come", "within_exposure", "ranges[k, i - 1]", "ranges[k, i]"),
+    Mutation("a session's last bar trades on", "gates_before", "code == LAST_OF_SESSION", "code == CLOSED"),
+    Mutation("the day in hand may be too large", "meet_targets", 'max(account["best_day"], of_day)', 'account["best_day"]'),
+    Mutation("a pause ends and nothing is quoted", "pause_entries", 'state["changed"] = 1', 'state["changed"] = paused'),
 )
 
 # Runs in a process of its own, on the packages it finds beside itself: the first disagreement, or none.
@@ -86,7 +94,7 @@ for seed in range({seeds}):
         break
 print(json.dumps([found, runs]))
 """
-KINDS = (("ordinary", 80), ("violent", 60), ("wide", 60))
+KINDS = (("ordinary", 80), ("violent", 60), ("wide", 60), ("evaluated", 80))
 
 
 def places(root: Path, mutation: Mutation) -> list[tuple[Path, int, int, int]]:

@@ -14,9 +14,9 @@ pytestmark = IEEE_RULES
 
 CHUNK = 20
 # Kind of run, seeds, bars. Without the compiler the engine is as slow as the twin: then a part of them.
-SUITE = (("ordinary", 300, 150), ("violent", 300, 60), ("wide", 60, 150))
-QUICK = (("ordinary", 20, 150), ("violent", 20, 60), ("wide", 20, 100))
-SLOW = (("ordinary", 1500, 200), ("violent", 1000, 80), ("wide", 500, 200))
+SUITE = (("ordinary", 300, 150), ("violent", 300, 60), ("wide", 60, 150), ("evaluated", 300, 150))
+QUICK = (("ordinary", 20, 150), ("violent", 20, 60), ("wide", 20, 100), ("evaluated", 20, 100))
+SLOW = (("ordinary", 1500, 200), ("violent", 1000, 80), ("wide", 500, 200), ("evaluated", 500, 200))
 AT_LEAST = 20
 
 # What built-in strategies write; MARKET_CLOSE belongs to a user's own.
@@ -45,9 +45,13 @@ BRANCHES = [
     "margin cross",
     "margin isolated",
     "margin_hits",
+    "outcome daily loss",
+    "outcome passed",
+    "outcome trailing drawdown",
     "path high_first",
     "path low_first",
     "path nearest",
+    "paused by exposure",
     "position_cap_hits",
     "recentrings",
     "regenerations",
@@ -56,6 +60,7 @@ BRANCHES = [
     "stop stage 1",
     "stop stage 2",
     "stops_with_nothing_left",
+    "target reached too early",
     "tier_cap_hits",
     "touch",
     "traded through",

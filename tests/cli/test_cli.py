@@ -142,14 +142,15 @@ def test_markets_are_loaded_as_asked_and_handed_to_the_run(monkeypatch: pytest.M
 
     load, run = types.ModuleType("backtest.data.load"), types.ModuleType("backtest.run")
     load.load_markets = load_markets  # type: ignore[attr-defined]
-    run.run = lambda markets, strategy, account, execution, watch: (markets, strategy, account, execution)  # type: ignore[attr-defined]
+    run.run = lambda *args, **terms: (*args, *terms.values())  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "backtest.data.load", load)
     monkeypatch.setitem(sys.modules, "backtest.run", run)
     settings = Configuration()
     for assignment in ("coins=BTC,ETH", "start=2024-01-01", "seed=9", "max_gap_pct=2.5", "cache_dir=elsewhere", "bars_from=1m"):
         settings = settings.set(assignment)
     settings = settings.set("filters=PEPE=0.1,1,1,5")
-    assert cli.run_configuration(settings, refresh=True) == (["btc", "eth"], settings.strategy, settings.account, settings.execution)
+    terms = (settings.strategy, settings.account, settings.execution, settings.evaluation)
+    assert cli.run_configuration(settings, refresh=True) == (["btc", "eth"], *terms)
     assert isinstance(loaded.pop("watcher"), Silent)
     assert loaded == {
         "coins": ("BTC", "ETH"),

@@ -11,6 +11,7 @@ from backtest.parameter_reference import DOCUMENT, METRICS_DOCUMENT, document, m
 from engine import programs
 from engine.account import Account
 from engine.errors import InputError
+from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 from engine.strategies.static_grid_parameters import StaticGrid
@@ -203,3 +204,27 @@ def test_the_reference_has_every_parameter_with_its_meaning() -> None:
     assert by_name["prune_gap"].allowed == "true, false"
     assert {row.name: row for row in rows(Account)}["exposure"][1:3] == ("none", "(0, 150]")
     assert {row.name: row for row in rows(Execution)}["path"].allowed == "nearest, low_first, high_first"
+
+
+def test_the_rules_of_a_funded_account_stand_only_where_they_are_asked_for() -> None:
+    assert Configuration().evaluation is None
+    assert "evaluation" not in Configuration().tables()
+    settings = Configuration().set("evaluation.daily_loss_limit=none").set("holidays=2024-12-25 2025-01-01").set("session_start=17:00")
+    assert settings.evaluation == Evaluation(daily_loss_limit=None, holidays=("2024-12-25", "2025-01-01"), session_start="17:00")
+    again = Configuration.from_tables(tomllib.loads(settings.to_toml()))
+    assert again == settings
+    assert Configuration.from_tables({"evaluation": {}}).evaluation == Evaluation()
+    assert settings.digest() != Configuration().digest()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("evaluation.daily_loss=1", "did you mean daily_loss_limit"),
+        ("session_time_zone=Chicago", "time zone"),
+        ("minimum_days=-1", "at least 0"),
+    ],
+)
+def test_bad_rules_of_a_funded_account_are_one_sentence(assignment: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Configuration().set(assignment)

@@ -196,7 +196,7 @@ def quote(world: World, book: Book, parameters: dict[str, Any], memory: Memory, 
     cap = parameters["max_position_pct"] * world.equity() * book.weight * world.exposure
     for side in SIDES:
         allowed = memory.regime >= 0 if side == LONG else memory.regime <= 0 and parameters["allow_short"]
-        if not allowed or memory.halted or memory.blocked or world.stopped or grid.order_notional <= 0.0:
+        if not allowed or memory.halted or memory.blocked or world.closed_to_entries or grid.order_notional <= 0.0:
             continue
         rungs = [grid.level(book, side, j) for j in range(parameters["grid_levels"])]
         quote_entries(world, book, side, rungs, lambda price: floor_to(grid.order_notional / (price * book.mult), book.step), close, cap)

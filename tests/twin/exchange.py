@@ -146,6 +146,7 @@ def walk_open(world: World, book: Book, price: float) -> None:
                     continue  # its lot has gone
                 if fill(world, book, order, price) and breaches(world, book, price, price, "after_fill"):
                     return
+    world.look()
 
 
 def walk_segment(world: World, book: Book, end: float) -> None:
@@ -172,11 +173,14 @@ def walk_segment(world: World, book: Book, end: float) -> None:
         if breaches(world, book, book.mark, point, "path"):
             return
         book.mark = point
-        if fill(world, book, order, order.price) and breaches(world, book, point, point, "after_fill"):
-            return
+        if fill(world, book, order, order.price):
+            world.look()
+            if breaches(world, book, point, point, "after_fill"):
+                return
     if breaches(world, book, book.mark, end, "path"):
         return
     book.mark = end
+    world.look()
 
 
 def fill(world: World, book: Book, order: Order, stop_price: float) -> bool:

@@ -74,9 +74,9 @@ def random_run(seed: int, bars: int = 150, kind: str = "ordinary") -> dict[str, 
     """Keyword arguments of `simulate` for one random run of 1 to 3 instruments (seeds alternate the two strategies).
 
     Kinds: "ordinary"; "wide", with a few settings far from the usual; "violent", a leverage of 20 to 100 in a market of jumps,
-    which visits every way to be liquidated.
+    which visits every way to be liquidated; "evaluated", under the rules of a funded account.
     """
-    run = ordinary_run(seed, bars, violent=kind == "violent")
+    run = ordinary_run(seed, bars, violent=kind == "violent" or (kind == "evaluated" and seed % 5 == 0))
     dice = random.Random(-1 - seed)
     # Dice of their own, so that the runs of a seed stay what they were.
     coins = random.Random(f"coins of {seed}")
@@ -85,6 +85,8 @@ def random_run(seed: int, bars: int = 150, kind: str = "ordinary") -> dict[str, 
         make_violent(dice, run)
     elif kind == "wide":
         make_wide(dice, run)
+    elif kind == "evaluated":
+        make_evaluated(dice, run)
     return run
 
 
@@ -122,6 +124,36 @@ def make_wide(dice: random.Random, run: dict[str, Any]) -> None:
         run["execution"].update(through=dice.choice((0.5, 20.0)), through_bps=dice.choice((0.0, 100.0, 1000.0)))
     if dice.random() < 0.3:
         run["execution"].update(slippage=dice.choice((0.2, 0.49)), max_volume_share=dice.choice((0.0, 0.01, 1.0)))
+
+
+def make_evaluated(dice: random.Random, run: dict[str, Any]) -> None:
+    """Tight limits and near targets, any of them off, over sessions of some bars with pauses between them."""
+    capital = run["account"]["capital"]
+
+    def share(*shares: float) -> float | None:
+        found = dice.choice((None, *shares))
+        return None if found is None else found * capital
+
+    run["evaluation"] = {
+        "daily_loss_limit": share(0.002, 0.01, 0.03),
+        "daily_loss_fails": dice.random() < 0.3,
+        "trailing_drawdown": share(0.01, 0.03, 0.1),
+        "trailing_basis": dice.choice(("end_of_day", "intraday")),
+        "locks_at_start": dice.random() < 0.5,
+        "exposure_cap": share(0.0005, 0.002, 0.01),
+        "atr_period": dice.choice((1, 3, 14)),
+        "daily_target": share(0.001, 0.005),
+        "profit_target": share(0.001, 0.005, 0.02),
+        "minimum_days": dice.choice((0, 0, 3)),
+        "largest_day_share": dice.choice((None, None, 0.4)),
+        "flat_at_session_end": dice.random() < 0.5,
+    }
+    length, pause, first = dice.choice((7, 20, 40)), dice.choice((0, 0, 3)), dice.randrange(10)
+    sessions = []
+    for i in range(len(run["time"])):
+        number, inside = divmod(i - first, length + pause)
+        sessions.append((max(number, -1), 0 if number < 0 or inside >= length else 2 if inside == length - 1 else 1))
+    run["sessions"] = sessions
 
 
 def ordinary_run(seed: int, bars: int, violent: bool) -> dict[str, Any]:

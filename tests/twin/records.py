@@ -168,6 +168,7 @@ class World:
     time: int = 0
     sub_bar: int = 0  # which finer bar is walked
     over: bool = False  # the bar has ended for every instrument
+    gates: Any = None  # rules of a funded account, see tests.twin.risk_gates
     ended: set[int] = field(default_factory=set)  # instruments for which the bar has ended
     events: list[dict[str, Any]] = field(default_factory=list)
     counters: Counter[str] = field(default_factory=Counter)
@@ -186,6 +187,16 @@ class World:
     def equity(self) -> float:
         """Wallet and unrealized PnL of everything at its last mark."""
         return self.wallet + sum(book.unrealized(side, book.mark) for book in self.books for side in SIDES)
+
+    @property
+    def closed_to_entries(self) -> bool:
+        """No entry may be quoted: trading has stopped, or a rule of a funded account pauses it."""
+        return self.stopped or (self.gates is not None and self.gates.entries_stopped)
+
+    def look(self) -> None:
+        """Show the equity where the path stands to the rules of a funded account."""
+        if self.gates is not None:
+            self.gates.look()
 
     def flat(self) -> bool:
         """Nothing is held."""

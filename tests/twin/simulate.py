@@ -12,6 +12,7 @@ from tests.twin.exchange import Candle, walk_candles
 from tests.twin.indicators import adaptive_grid_rows
 from tests.twin.ledger import close_lot, credit_shortfall, pay_funding, stop_trading
 from tests.twin.records import ABSENT, ENTRY, GAP, LONG, SHORT, SIDES, SIGN, TRADED, Book, World
+from tests.twin.risk_gates import RiskGates
 
 Strategy = str | Callable[[dict[str, Any]], list[dict[str, Any]]]
 
@@ -30,13 +31,16 @@ def simulate(
     sub_bars: list[dict[int, list[Candle]] | None],
     trade_from: int,
     indicators: list[list[dict[str, float]]] | None = None,
+    evaluation: dict[str, Any] | None = None,
+    sessions: list[tuple[int, int]] | None = None,
 ) -> tuple[list[dict[str, Any]], list[float], dict[str, int]]:
     """Run one wallet with one or more instruments and return the event log, the equity of every bar, and counters.
 
     `strategy` is "adaptive_grid", "static_grid", or a function that is given a view of one instrument and returns its
     entries for the bar (see `own_orders`). `bars` and `kinds` (0 absent, 1 gap, 2 traded) are per instrument on the common
     grid `time` (ms, open times); `settlements` holds (rate, mark price) pairs per bar; `sub_bars` complete sets of finer
-    candles by bar; `indicators` takes the place of the twin's own rows.
+    candles by bar; `indicators` takes the place of the twin's own rows; `evaluation` are the rules of a funded account (`sessions`:
+    number and code of every bar's session, see `RiskGates`).
     """
     assert all(later - earlier == timeframe_ms for earlier, later in pairwise(time))
     books = [new_book(index, terms, kinds[index]) for index, terms in enumerate(instruments)]
@@ -44,11 +48,20 @@ def simulate(
     rows: list[list[dict[str, float]]] = indicators or []
     if strategy == "adaptive_grid" and indicators is None:
         rows = [adaptive_grid_rows(bars[b.index], b.first_bar, parameters[b.index]) for b in books]
+    if evaluation is not None:
+        ranges = [true_ranges(bars[b.index], b.first_bar, evaluation["atr_period"]) for b in books]
+        world.gates = RiskGates(world, evaluation, sessions or [], ranges)
+        for book in books if trade_from else []:
+            before = bars[book.index]["close"][trade_from - 1]
+            book.mark = book.mark if math.isnan(before) else before
+    gates = world.gates
     equity = []
     checked = [0, 0.0]  # events summed so far, and their sum
     for bar in range(len(time)):
         world.bar, world.time, world.sub_bar, world.over, world.ended = bar, time[bar], 0, False, set()
         here = [book for book in books if kinds[book.index][bar] != ABSENT]
+        if gates is not None and bar >= trade_from:
+            gates.before(bar)
 
         # In bar i first all instruments decide, on the account as at the close of i-1.
         for book in here:
@@ -62,6 +75,8 @@ def simulate(
             else:
                 assert callable(strategy)
                 own_orders(world, book, strategy, bars[book.index])
+        if gates is not None:
+            gates.close_out()
         for book in here:
             if kinds[book.index][bar] == GAP and book.market_orders:
                 world.counters["gap_bars_with_pending_market_orders"] += 1
@@ -76,9 +91,23 @@ def simulate(
             if bar == book.last_bar and bar < len(time) - 1:
                 delist(world, book)
 
+        if gates is not None and bar >= trade_from:
+            gates.after()
         equity.append(world.equity())
         check_ledger(world, checked)
     return world.events, equity, dict(world.counters)
+
+
+def true_ranges(bars: dict[str, list[float]], first: int, period: int) -> list[float]:
+    """Wilder's average true range, known from `period` bars after the instrument's first on: a mean, then a slow average."""
+    high, low, close = bars["high"], bars["low"], bars["close"]
+    out = [math.nan] * len(close)
+    single = [max(high[i], close[i - 1]) - min(low[i], close[i - 1]) for i in range(first + 1, len(close))]
+    for count in range(period, len(single) + 1):
+        last = out[first + count - 1]
+        start = count == period
+        out[first + count] = sum(single[:period]) / period if start else (last * (period - 1) + single[count - 1]) / period
+    return out
 
 
 def new_book(index: int, terms: dict[str, Any], kinds: list[int]) -> Book:
@@ -155,7 +184,7 @@ def own_orders(world: World, book: Book, strategy: Callable[[dict[str, Any]], li
     book.cancel_quotes()
     book.filled = False
     for wish in strategy(view):
-        if not world.stopped:
+        if not world.closed_to_entries:
             side = LONG if wish["side"] == "LONG" else SHORT
             exits = {name: wish.get(name) for name in ("take_profit", "stop_loss")}
             book.place(ENTRY, side, wish["price"], wish["qty"], level=wish.get("level", -1), **exits)

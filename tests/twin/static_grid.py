@@ -51,7 +51,7 @@ def decide(world: World, book: Book, parameters: dict[str, Any], close: float) -
     book.cancel_quotes()
     book.filled = False
     for side in SIDES:
-        if world.stopped or (side == SHORT and not parameters["allow_short"]):
+        if world.closed_to_entries or (side == SHORT and not parameters["allow_short"]):
             continue
         if memory.order_notional <= 0.0 and parameters["order_qty"] <= 0.0:
             continue
