@@ -6,6 +6,7 @@ from backtest.checks import check_lookahead, check_warmup
 from backtest.data.instrument import Instrument
 from backtest.data.load import load, load_markets
 from backtest.data.market import Market
+from backtest.evaluation.study import evaluation_study
 from backtest.order_log import order_log
 from backtest.report.heat_map import heat_map
 from backtest.result import Result
@@ -37,6 +38,7 @@ __all__ = [
     "calibrate_fills",
     "check_lookahead",
     "check_warmup",
+    "evaluation_study",
     "heat_map",
     "load",
     "load_markets",

@@ -132,10 +132,10 @@ def _run(argv: list[str]) -> None:
     from backtest.studies import study
 
     studies = None
-    if options.sensitivity != "none" or options.ablate or options.exposure_ladder:
+    if options.sensitivity != "none" or options.ablate or options.exposure_ladder or options.evaluation:
         with watcher(options.quiet or not sys.stderr.isatty()) as watching:
             told = watching.watch("other assumptions")
-            studies = study(result, options.sensitivity, told, options.ablate, options.exposure_ladder)
+            studies = study(result, options.sensitivity, told, options.ablate, options.exposure_ladder, options.evaluation)
     orders = None
     if options.log_orders:
         from backtest.order_log import order_log

@@ -37,7 +37,7 @@ FILES = ("summary.json", "run.json", "trades.csv", "lots.csv", "equity.parquet",
 # Prices of each coin in equity.parquet.
 BAR_COLUMNS = ("open", "high", "low", "close")
 # What summary.json has of studies, null where none was made.
-STUDIES = ("fragile", "sensitivity", "uncertainty", "worst_days", "ablation", "exposure_ladder")
+STUDIES = ("fragile", "sensitivity", "uncertainty", "worst_days", "ablation", "exposure_ladder", "evaluation")
 # State fields of more numbers than this are tables of lots and orders, which the log stands for.
 _LARGEST_FIELD = 256
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+(?=[^\s/\\])")
@@ -245,6 +245,10 @@ def write_files(
         drawn = pictures(result, studies)
         for name, blob in drawn.items():
             (folder / name).write_bytes(blob)
+        if studies is not None and studies.evaluation is not None and result.time.size:
+            from backtest.evaluation.chart import write_evaluation_chart
+
+            write_evaluation_chart(studies.evaluation, folder)
     if html:
         from backtest.report.html import write_report
 

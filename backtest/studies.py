@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from backtest.ablation import Ablation
+    from backtest.evaluation.study import EvaluationStudy
     from backtest.exposure_ladder import ExposureLadder
     from backtest.report.worst_days import WorstDays
     from backtest.result import Result
@@ -29,7 +30,7 @@ DEFAULT_SCANS: Scans = "coarse"
 class Studies:
     """sensitivity: None where the result could not be run again, and `left_out` says why. uncertainty, worst_days: None without bars.
 
-    ablation, exposure_ladder: only when they were asked for.
+    ablation, exposure_ladder, evaluation: only when they were asked for.
     """
 
     sensitivity: Sensitivity | None = None
@@ -38,6 +39,7 @@ class Studies:
     worst_days: WorstDays | None = None
     ablation: Ablation | None = None
     exposure_ladder: ExposureLadder | None = None
+    evaluation: EvaluationStudy | None = None
 
     @property
     def headline(self) -> str:
@@ -47,6 +49,7 @@ class Studies:
     def as_json(self) -> dict[str, Any]:
         """Plain values for summary.json; null for a study that was not made."""
         from backtest import ablation, exposure_ladder, sensitivity
+        from backtest.evaluation import rendering as evaluation
         from backtest.report import worst_days
 
         return {
@@ -56,11 +59,13 @@ class Studies:
             "worst_days": None if self.worst_days is None else worst_days.as_json(self.worst_days),
             "ablation": None if self.ablation is None else ablation.as_json(self.ablation),
             "exposure_ladder": None if self.exposure_ladder is None else exposure_ladder.as_json(self.exposure_ladder),
+            "evaluation": None if self.evaluation is None else evaluation.as_json(self.evaluation),
         }
 
     def tables(self) -> list[tuple[Table, list[str]]]:
         """Those made beside the sensitivity table and the interval: a table for the terminal and its sentences."""
         from backtest.ablation import ablation_table
+        from backtest.evaluation.rendering import evaluation_table
         from backtest.exposure_ladder import exposure_ladder_table
         from backtest.report.worst_days import worst_days_table
 
@@ -71,6 +76,8 @@ class Studies:
             made.append((ablation_table(self.ablation), self.ablation.sentences()))
         if self.exposure_ladder is not None:
             made.append((exposure_ladder_table(self.exposure_ladder), self.exposure_ladder.sentences()))
+        if self.evaluation is not None:
+            made.append((evaluation_table(self.evaluation), self.evaluation.sentences()))
         return made
 
 
@@ -80,12 +87,14 @@ def study(
     watch: Callable[[int, int], None] | None = None,
     ablate: bool = False,
     ladder: bool = False,
+    evaluation: bool = False,
 ) -> Studies:
-    """The studies of a result; ablate, ladder: those too. What cannot be varied is said, never an error: the result stands.
+    """The studies of a result; ablate, ladder, evaluation: those too. What cannot be varied is said, never an error: the result stands.
 
-    Raises InputError when an ablation or a ladder is asked for and cannot be made.
+    Raises InputError when an ablation, a ladder or an evaluation is asked for and cannot be made.
     """
     from backtest.ablation import ablation
+    from backtest.evaluation.study import evaluation_study
     from backtest.exposure_ladder import exposure_ladder
     from backtest.report.worst_days import worst_days
 
@@ -98,6 +107,7 @@ def study(
         worst_days(result),
         ablation(result) if ablate else None,
         exposure_ladder(result) if ladder else None,
+        evaluation_study(result) if evaluation else None,
     )
     try:
         return replace(made, sensitivity=sensitivity(result, scans=scans, watch=watch))

@@ -236,6 +236,7 @@ def test_help_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     names += " through-bps path fees seed output no-charts json quiet list-params version"
     names += " cache-dir refresh max-gap-pct bars-from filters scenario list-scenarios compare sensitivity html ablate exposure-ladder"
     names += " log-orders"
+    names += " evaluation"
     for name in names.split():
         assert f"--{name}" in out
 

@@ -1,5 +1,6 @@
 """Configuration files, --set, presets, and the reference made from the declarations."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
