@@ -47,7 +47,8 @@ def attempt(combination: Combination, wallet: Prepared, start: int, horizon: int
         machine.run(feed, wallet.indicators, bar, stop)
         bar, look = stop, 2 * look
         if int(account["outcome"]) != UNDECIDED:
-            return Attempt(int(account["outcome"]), int(account["session_count"]))
+            decided = int(np.searchsorted(feed.time, int(account["outcome_time"])))
+            return Attempt(int(account["outcome"]), int(number[decided]) - first + 1)
     in_hand = bar == wallet.stop and int(code[bar - 1]) == OPEN_SESSION
     return Attempt(UNDECIDED, int(account["session_count"]) - in_hand)
 

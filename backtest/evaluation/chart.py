@@ -43,7 +43,7 @@ def _panel(axes: Axes, found: Incidence, title: str) -> None:
     axes.set_xlabel("sessions since the start")
     axes.set_xlim(0, max(int(days[-1]), 1))
     axes.set_ylim(0.0, 100.0)
-    axes.legend(loc="upper left", fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8, frameon=False)
 
 
 def evaluation_chart(found: EvaluationStudy) -> Figure:
@@ -54,7 +54,7 @@ def evaluation_chart(found: EvaluationStudy) -> Figure:
     panels = [(found.starts, f"{found.starts.attempts:,} starts, worth about {found.effective_starts:,.0f} that do not overlap")]
     if found.paths is not None:
         panels.append((found.paths, f"{found.paths.attempts:,} paths of sessions drawn anew"))
-    figure = Figure(figsize=(6.0 * len(panels), 4.8), layout="constrained")
+    figure = Figure(figsize=(6.0 * len(panels), 5.4), layout="constrained")
     FigureCanvasAgg(figure)
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (values, title) in zip(row, panels, strict=True):
