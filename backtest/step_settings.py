@@ -41,8 +41,11 @@ class StepSettings:
         weights: Sequence[float] | None,
         trade_from: Mapping[str, Any] | None,
         first_bar: int,
+        evaluation: Any = None,
     ) -> StepSettings:
         """Settings from what a caller gives. Raises InputError, one sentence, for what does not fit together."""
+        if evaluation is not None:
+            raise InputError("evaluation is refused: a stepper does not apply the rules of a funded account; bt.run does")
         listed = (instruments,) if isinstance(instruments, Instrument) else tuple(instruments)
         count = len(listed)
         symbols = [instrument.symbol for instrument in listed]

@@ -23,7 +23,6 @@ from backtest.step_tables import events_frame, positions_frame, records_frame
 from engine import stepping
 from engine.account import Account
 from engine.errors import InputError
-from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.machine import check_status
 from engine.records import ABSENT, MAX_EVENTS, TRADED
@@ -46,10 +45,8 @@ class Stepper:
     row; for several instruments a mapping from symbol to bar. A bar without volume is a gap: nothing fills. A symbol that is
     left out is absent before its first bar; after it, it stands flat at its last close without volume.
 
-    evaluation: refused; the rules of a funded account are applied by `bt.run` alone.
-
     Drawdown along the path inside a bar is not known to a stepper: its account statistics go by closes and fills.
-    Raises InputError, one sentence, for whatever does not fit.
+    Raises InputError, one sentence, for what does not fit, and for an `evaluation`: `bt.run` alone applies such rules.
     """
 
     def __init__(
@@ -63,14 +60,12 @@ class Stepper:
         *,
         trade_from: Mapping[str, Any] | None = None,
         first_bar: int = 0,
-        evaluation: Evaluation | None = None,
+        evaluation: Any = None,
     ) -> None:
-        if evaluation is not None:
-            raise InputError("evaluation is refused: a stepper does not apply the rules of a funded account; bt.run does")
-        self.settings = StepSettings.checked(instruments, strategy, account, execution, timeframe, weights, trade_from, first_bar)
+        terms = (account, execution, timeframe, weights, trade_from, first_bar, evaluation)
+        self.settings = StepSettings.checked(instruments, strategy, *terms)
         self.symbols = self.settings.symbols
         self.timeframe = self.settings.timeframe
-        count = len(self.symbols)
         self._intake = BarIntake(self.symbols, self.timeframe, self.settings.first_times())
         self._machine = self.settings.machine(recording=True)
         # A second set of records for what must not touch the first: matching, and taking back fills that do not fit.
@@ -84,10 +79,10 @@ class Stepper:
         self._bar_number = self.settings.first_bar  # its number
         self._trading = False  # False while bars are only observed
         self._decided = False  # whether the bar in hand has been decided
-        self._closed = np.zeros((count, 5))  # the last closed bar
+        self._closed = np.zeros((len(self.symbols), 5))  # the last closed bar
         self._settlements: list[tuple[int, float, float]] = []  # instrument, rate, mark
         self._log = EventLog()
-        self._make_buffers(count)
+        self._make_buffers(len(self.symbols))
 
     def _make_buffers(self, count: int) -> None:
         """Arrays and arguments that every bar uses again, so that a step allocates little."""

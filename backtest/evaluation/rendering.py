@@ -36,10 +36,11 @@ def percent(value: float) -> str:
 
 def rules_in_words(rules: Evaluation) -> str:
     """The rules that are on, in one phrase."""
+    locked = ", locked" if rules.locks_at_start else ""
     parts = [
         (rules.profit_target, "target {:,g}"),
         (rules.daily_loss_limit, "daily loss {:,g}" + (" (fails)" if rules.daily_loss_fails else "")),
-        (rules.trailing_drawdown, f"drawdown {{:,g}} {rules.trailing_basis.replace('_', ' ')}{', locked' if rules.locks_at_start else ''}"),
+        (rules.trailing_drawdown, f"drawdown {{:,g}} {rules.trailing_basis.replace('_', ' ')}{locked}"),
         (rules.exposure_cap, "exposure {:,g}"),
         (rules.daily_target, "daily target {:,g}"),
         (rules.minimum_days or None, "at least {} days"),
@@ -59,13 +60,14 @@ def sentences(found: EvaluationStudy) -> list[str]:
     if rules.profit_target is None:
         lines.append("No profit target is set: no attempt can pass.")
     lines.append(
-        f"{starts.attempts:,} starts, one each session, followed for up to {found.horizon:,} sessions; {starts.unfinished:,} were cut off by "
-        "the end of the bars and count for as long as they were seen."
+        f"{starts.attempts:,} starts, one each session, followed for up to {found.horizon:,} sessions; {starts.unfinished:,} were cut off "
+        "by the end of the bars and count for as long as they were seen."
     )
     few = " That is too few to say much." if found.effective_starts < FEW_STARTS else ""
     lines.append(
-        f"The starts overlap: with {starts.mean_days:,.1f} sessions each on average they are worth about {found.effective_starts:,.1f} that "
-        f"do not.{few} Intervals (5 to 95 %) draw starts in blocks of {found.mean_block:,.1f} sessions on average, {found.draws:,} times."
+        f"The starts overlap: with {starts.mean_days:,.1f} sessions each on average they are worth about {found.effective_starts:,.1f} "
+        f"that do not.{few} Intervals (5 to 95 %) draw starts in blocks of {found.mean_block:,.1f} sessions on average, "
+        f"{found.draws:,} times."
     )
     if found.paths is not None:
         lines.append(f"{found.paths.attempts:,} paths. {HOW_MADE} Blocks hold {MEAN_BLOCK} sessions on average.")

@@ -11,23 +11,29 @@ import numpy as np
 import pandas as pd
 
 from engine.records import (
+    DAILY_LOSS_LABEL,
     DELISTED_LABEL,
+    FAILED_LABEL,
     LIQUIDATION_LABEL,
     MARKET_CLOSE_LABEL,
+    PROFIT_TARGET_LABEL,
     PRUNE_DEVIANCE,
     PRUNE_OFFSET,
     RECENTER_LABEL,
+    SESSION_END_LABEL,
     SHORTFALL_LABEL,
     STOP_LABEL,
     TAKE_PROFIT_LABEL,
 )
 
+# What the rules of a funded account close.
+GATE_CLOSES = (DAILY_LOSS_LABEL, FAILED_LABEL, SESSION_END_LABEL, PROFIT_TARGET_LABEL)
 # Parts made of realized price PnL, and the labels of each; every label that realizes anything stands in exactly one.
 PARTS_BY_LABEL: dict[str, tuple[int, ...]] = {
     "grid_profit": (TAKE_PROFIT_LABEL, TAKE_PROFIT_LABEL + 1),
     "stops": (STOP_LABEL, STOP_LABEL + 1),
     "prunes": tuple(range(PRUNE_DEVIANCE, PRUNE_OFFSET + 1)),
-    "market_closes": (RECENTER_LABEL, DELISTED_LABEL, MARKET_CLOSE_LABEL),
+    "market_closes": (RECENTER_LABEL, DELISTED_LABEL, MARKET_CLOSE_LABEL, *GATE_CLOSES),
     "liquidations": (LIQUIDATION_LABEL,),
 }
 PARTS = (*PARTS_BY_LABEL, "shortfall", "funding", "fees", "open_positions")

@@ -13,7 +13,7 @@ from backtest.metrics import benchmark as against
 from backtest.metrics import distribution as daily_shape
 from backtest.metrics import equity as curve
 from backtest.metrics import lots as of_lots
-from backtest.metrics.attribution import PARTS
+from backtest.metrics.attribution import GATE_CLOSES, PARTS
 from backtest.metrics.drawdowns import recovery_bars
 from backtest.metrics.holdings import average_lots_held, net_exposure, time_at_cap
 from backtest.metrics.months import month_of, period_returns
@@ -53,7 +53,7 @@ PRUNES = {
 }
 
 # Labels of orders that fill; a delisting and a liquidation are the exchange's own doing.
-FILLS = (*range(OPEN_LABEL, PRUNE_OFFSET + 1), RECENTER_LABEL, MARKET_CLOSE_LABEL)
+FILLS = (*range(OPEN_LABEL, PRUNE_OFFSET + 1), RECENTER_LABEL, MARKET_CLOSE_LABEL, *GATE_CLOSES)
 
 # Metrics of what was held at each close, which the loop's totals do not hold.
 OF_HOLDINGS = (

@@ -195,7 +195,7 @@ def test_the_documents_are_up_to_date(path: Path, made: Callable[[], str]) -> No
 
 def test_the_reference_has_every_parameter_with_its_meaning() -> None:
     kinds = [kind for _, _, kind in sections()]
-    assert kinds == [AdaptiveGrid, StaticGrid, Account, Execution, DataSettings]
+    assert kinds == [AdaptiveGrid, StaticGrid, Account, Execution, DataSettings, Evaluation]
     for kind in kinds:
         assert [row.name for row in rows(kind)] == list(kind.model_fields)
         assert all(row.meaning and row.allowed and row.default for row in rows(kind))
