@@ -28,7 +28,7 @@ def _panel(axes: Axes, found: Incidence, title: str) -> None:
         name = OUTCOMES[outcome] if outcome == PASSED else f"failed: {OUTCOMES[outcome]}"
         label = f"{name} ({percent(found.at(outcome))} %)"
         axes.step(days, 100.0 * found.values[outcome - 1], where="post", color=colour, linestyle=line, linewidth=width, label=label)
-    if np.isfinite(found.low).all():
+    if np.isfinite(found.low[PASSED]):
         axes.errorbar(
             days[-1],
             100.0 * found.at(PASSED),

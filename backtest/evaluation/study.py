@@ -129,10 +129,12 @@ def _drawn_ends(table: np.ndarray, draws: int, seed: int, mean_block: float) -> 
 
 
 def _with_interval(found: Incidence, ends: np.ndarray) -> Incidence:
-    """The incidence with the 5 % and 95 % points of the draws, "undecided" first."""
+    """The incidence with the 5 % and 95 % points of the draws, "undecided" first; NaN where all starts came out alike."""
     whole = np.concatenate([np.maximum(0.0, 1.0 - ends.sum(axis=1, keepdims=True)), ends], axis=1)
     low, high = np.quantile(whole, (LOW, HIGH), axis=0)
-    return replace(found, low=low, high=high)
+    own = np.array([found.at(outcome) for outcome in range(len(OUTCOMES))])
+    alike = (own <= 0.0) | (own >= 1.0)
+    return replace(found, low=np.where(alike, math.nan, low), high=np.where(alike, math.nan, high))
 
 
 def _taken(
