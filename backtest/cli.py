@@ -122,6 +122,10 @@ def _run(argv: list[str]) -> None:
         print_comparison(options.compare, plain_console(), options.json)
         return
     settings = configuration(options)
+    if options.log_orders:
+        from backtest.order_log import check_replayable
+
+        check_replayable(settings.evaluation)
     result = run_configuration(settings, refresh=options.refresh, quiet=options.quiet)
 
     # Imported after the run: a refusal should not wait for the writers of files.

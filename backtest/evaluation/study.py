@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backtest.ablation.study import checked_threads
 from backtest.data.market import Market
 from backtest.evaluation.attempts import Attempt, attempt, attempts, jobs, session_starts
 from backtest.evaluation.incidence import event_table, incidence_of
@@ -19,7 +18,8 @@ from backtest.sensitivity.again import Workers
 from backtest.strategy import program_of
 from backtest.sweep import Combination, Prepared, Shared, build_machine
 from backtest.uncertainty.bootstrap import drawn_days
-from backtest.uncertainty.estimate import HIGH, LOW, _whole
+from backtest.uncertainty.estimate import HIGH, LOW
+from backtest.whole_numbers import checked_threads, whole_number
 from engine.account import Account
 from engine.errors import InputError
 from engine.evaluation import Evaluation
@@ -210,8 +210,8 @@ def evaluation_study(
     Raises InputError for settings that are out of range, for several wallets, and when no session begins within the bars.
     """
     rules = evaluation or getattr(subject, "evaluation", None) or Evaluation()
-    horizon, paths = _whole("horizon", horizon, 1, 10_000), _whole("paths", paths, 0, 100_000)
-    draws, seed = _whole("draws", draws, 100, 100_000), _whole("seed", seed, 0, 2**63 - 1)
+    horizon, paths = whole_number("horizon", horizon, 1, 10_000), whole_number("paths", paths, 0, 100_000)
+    draws, seed = whole_number("draws", draws, 100, 100_000), whole_number("seed", seed, 0, 2**63 - 1)
     workers = Workers(checked_threads(threads), watch)
     combination, wallet = _wallet(_taken(subject, strategy, account, execution), rules)
     begins = session_starts(wallet.feed, wallet.start)

@@ -12,6 +12,8 @@ from backtest.order_log.record import Recorder, row_dtype
 from backtest.order_log.replay import Wallet
 from backtest.order_log.table import as_frame
 from backtest.sensitivity.again import Again
+from engine.errors import InputError
+from engine.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from backtest.ledger import Ledger
@@ -42,6 +44,12 @@ def _wallet_rows(result: Result, ledger: Ledger, tell: Callable[[int], None]) ->
     return np.concatenate(recorder.rows) if recorder.rows else np.empty(0, row_dtype)
 
 
+def check_replayable(evaluation: Evaluation | None) -> None:
+    """Raise InputError when a run cannot be stepped through."""
+    if evaluation is not None:
+        raise InputError("the order log is refused together with [evaluation]: a run is stepped through without such rules")
+
+
 def order_log(result: Result, watch: Callable[[int, int], None] | None = None) -> pd.DataFrame:
     """Every placement, cancel, refusal, fill and expiry of a run, found by stepping through its bars again.
 
@@ -54,6 +62,7 @@ def order_log(result: Result, watch: Callable[[int, int], None] | None = None) -
     Raises InputError for a result that cannot be run again (read from files, or part of a larger run), RuntimeError when the
     replay gives other trades than the run, which would be a fault of this program.
     """
+    check_replayable(result.evaluation)
     Again(result)  # refuses what cannot be run again, in one sentence
     total, done = sum(ledger.equity.size for ledger in result.ledgers), 0
     tables = []

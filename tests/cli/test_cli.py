@@ -142,7 +142,7 @@ def test_markets_are_loaded_as_asked_and_handed_to_the_run(monkeypatch: pytest.M
 
     load, run = types.ModuleType("backtest.data.load"), types.ModuleType("backtest.run")
     load.load_markets = load_markets  # type: ignore[attr-defined]
-    run.run = lambda *args, **terms: (*args, *terms.values())  # type: ignore[attr-defined]
+    run.run = lambda *args, watch, **terms: (*args, *terms.values())  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "backtest.data.load", load)
     monkeypatch.setitem(sys.modules, "backtest.run", run)
     settings = Configuration()
