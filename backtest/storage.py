@@ -32,7 +32,7 @@ from engine.errors import InputError
 if TYPE_CHECKING:
     from backtest.studies import Studies
 
-FORMAT = 2
+FORMAT = 3
 FILES = ("summary.json", "run.json", "trades.csv", "lots.csv", "equity.parquet", "config.toml")
 # Prices of each coin in equity.parquet.
 BAR_COLUMNS = ("open", "high", "low", "close")

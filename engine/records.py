@@ -276,6 +276,7 @@ event_dtype = np.dtype(
         ("funding", f8),  # received +, paid -
         ("wallet", f8),  # after the event
         ("lot", i8),  # -1: none
+        ("level", i8),  # level of the grid that opened the lot, 0: nearest, -1: none
     ],
     align=True,
 )
