@@ -72,8 +72,9 @@ def level_table(result: Result) -> Table:
             part = mine[mine["level"].between(first, last)]
             if len(part):
                 counts = [f"{int(part[name].sum()):,}" for name in ("opened", "taken_at_profit", "closed_otherwise", "still_open")]
-                rows.append([side, level_name(first, last), *counts, _money(float(part["realized_pnl"].sum()))])
-    headings = ("side", "level", "opened", "at profit", "otherwise", "still open", "realized")
+                money = [_money(float(part[name].sum())) for name in ("realized_pnl", "net")]
+                rows.append([side, level_name(first, last), *counts, *money])
+    headings = ("side", "level", "opened", "at profit", "otherwise", "still open", "realized", "net")
     return _table("Fills by grid level: lots opened, level 1 the nearest to the middle", 2, headings, rows)
 
 
