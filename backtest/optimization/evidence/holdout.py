@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from backtest.metrics.benchmark import alpha, beta
+from backtest.metrics.distribution import excess_kurtosis, skewness
 from backtest.optimization.evidence.daily import checked_returns
+from backtest.optimization.evidence.deflated_sharpe import smallest_detectable_sharpe
 from backtest.uncertainty import Interval
 from backtest.uncertainty.block_length import mean_block_length
 from backtest.uncertainty.bootstrap import drawn_days
@@ -25,13 +27,15 @@ class Holdout:
     """Intervals of the holdout, 5 to 95 % of the draws; NaN for fewer than 60 days.
 
     total_return: fraction over the holdout. alpha: a year, daily return beyond beta times the coin's, compounded over 365 days.
-    beta: of daily returns to the coin's. mean_block, mean_pair_block: mean block length in days of the return's draws and of the
+    beta: of daily returns to the coin's. detectable: smallest true Sharpe ratio a day that so many days of this skew and kurtosis
+    would show in one trial. mean_block, mean_pair_block: mean block length in days of the return's draws and of the
     draws of alpha and beta.
     """
 
     total_return: Interval
     alpha: Interval
     beta: Interval
+    detectable: float
     days: int
     draws: int
     seed: int
@@ -65,9 +69,10 @@ def holdout(returns: Any, coin: Any, draws: int = 2000, seed: int = 1) -> Holdou
         raise InputError(f"coin returns are refused: they must have as many days as the holdout's, {values.size}, not {held.size}")
     luck = uncertainty_of(values, draws, seed)
     observed = (alpha(values, held), beta(values, held))
+    detectable = smallest_detectable_sharpe(values.size, 0.0, skewness(values), excess_kurtosis(values) + 3.0)
     if values.size < LEAST_DAYS:
-        unknown = [Interval(value, math.nan, math.nan, math.nan) for value in observed]
-        return Holdout(luck.total_return, unknown[0], unknown[1], values.size, luck.draws, luck.seed, math.nan, math.nan)
+        of_alpha, of_beta = (Interval(value, math.nan, math.nan, math.nan) for value in observed)
+        return Holdout(luck.total_return, of_alpha, of_beta, detectable, values.size, luck.draws, luck.seed, math.nan, math.nan)
     block = max(mean_block_length(values), mean_block_length(held))
     random = np.random.default_rng(luck.seed)
     found = []
@@ -79,6 +84,7 @@ def holdout(returns: Any, coin: Any, draws: int = 2000, seed: int = 1) -> Holdou
         luck.total_return,
         _interval(observed[0], alphas),
         _interval(observed[1], betas),
+        detectable,
         values.size,
         luck.draws,
         luck.seed,

@@ -72,10 +72,9 @@ def _blocks_of(returns: np.ndarray, blocks: int) -> _Blocks:
 
 def _halves(blocks: int) -> np.ndarray:
     """Every half that holds the first block, as float64 zeros and ones [splits/2, blocks]; its mirror image is the rest."""
-    others = np.array(list(combinations(range(1, blocks), blocks // 2 - 1)), dtype=np.int64).reshape(-1, blocks // 2 - 1)
-    half = np.zeros((len(others), blocks))
-    half[:, 0] = 1.0
-    np.put_along_axis(half, others, 1.0, axis=1)
+    members = np.array([(0, *others) for others in combinations(range(1, blocks), blocks // 2 - 1)])
+    half = np.zeros((len(members), blocks))
+    np.put_along_axis(half, members, 1.0, axis=1)
     return half
 
 
@@ -89,15 +88,21 @@ def _sharpes(half: np.ndarray, of: _Blocks) -> np.ndarray:
     return np.where(flat, np.where(sums == 0.0, 0.0, np.copysign(math.inf, sums)), mean / deviation)
 
 
+def _near(score: np.ndarray) -> np.ndarray:
+    """How far another score may be from this one and still be the same."""
+    return np.where(np.isfinite(score), _TIE * np.maximum(np.abs(score), 1e-3), 0.0)
+
+
 def _winners(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
     """In-sample score, out-of-sample score and out-of-sample rank of the in-sample best (the first of equals) [halves, 3].
 
     The worst set has rank 1; sets of equal score share the mean of their ranks.
     """
     rows = np.arange(len(inside))
-    best = inside.argmax(axis=1)
+    top = inside.max(axis=1, keepdims=True)
+    best = (inside >= top - _near(top)).argmax(axis=1)
     score = outside[rows, best][:, np.newaxis]
-    near = np.where(np.isfinite(score), _TIE * np.maximum(np.abs(score), 1e-3), 0.0)
+    near = _near(score)
     below = np.count_nonzero(outside < score - near, axis=1)
     above = np.count_nonzero(outside > score + near, axis=1)
     equal = inside.shape[1] - below - above

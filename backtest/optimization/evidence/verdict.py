@@ -18,6 +18,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from backtest.optimization.evidence.daily import a_year
+from backtest.optimization.evidence.deflated_sharpe import DeflatedSharpe
+from backtest.optimization.evidence.holdout import Holdout
+from backtest.optimization.evidence.overfitting import Overfitting
+from backtest.optimization.evidence.plateau import Plateau
+from backtest.optimization.evidence.walk_forward import WalkForward
 from engine.errors import InputError
 
 Label = Literal["robust", "overfit", "not enough data", "fragile"]
@@ -61,6 +66,34 @@ class Evidence:
                 raise InputError(f"{name} = {value!r} is refused: it must be a share from 0 to 1, or NaN when it is not known")
         if self.earlier_looks < 0:
             raise InputError(f"earlier_looks = {self.earlier_looks!r} is refused: it must be at least 0")
+
+    @classmethod
+    def of(
+        cls,
+        deflated: DeflatedSharpe,
+        overfitting: Overfitting,
+        windows: WalkForward,
+        held: Holdout,
+        plateau: Plateau,
+        three_basis_points: float,
+        earlier_looks: int = 0,
+    ) -> Evidence:
+        """The evidence of the single studies put together; `three_basis_points` and `earlier_looks` as above."""
+        return cls(
+            deflated_sharpe=deflated.probability,
+            overfitting=overfitting.probability,
+            train_mean=windows.train_mean,
+            test_mean=windows.test_mean,
+            holdout_low=held.total_return.low,
+            holdout_high=held.total_return.high,
+            alpha=held.alpha.observed,
+            three_basis_points=three_basis_points,
+            plateau_share=plateau.share,
+            train_sharpe=deflated.sharpe,
+            detectable=deflated.detectable,
+            detectable_holdout=held.detectable,
+            earlier_looks=earlier_looks,
+        )
 
 
 class Criterion(NamedTuple):
@@ -118,8 +151,8 @@ def _tests(of: Evidence) -> tuple[Criterion, ...]:
         ),
         _test(
             "probability of overfitting", pbo, f"< {MOST_OVERFITTING:g}", pbo < MOST_OVERFITTING,
-            f"The best set of one half of the days is below the middle in the other half in {pbo * 100.0:.0f} % of the splits.",
-            f"The best set of one half of the days is below the middle in the other half in {pbo * 100.0:.0f} % of the splits, too many.",
+            f"The best set of half the days is not above the middle in the other half in {pbo * 100.0:.0f} % of the splits.",
+            f"The best set of half the days is not above the middle in the other half in {pbo * 100.0:.0f} % of the splits: too many.",
         ),
         _test(
             "test mean daily return", of.test_mean, "> 0", of.test_mean > 0.0,
@@ -153,7 +186,7 @@ def _overfit(of: Evidence) -> dict[str, str]:
     found = {}
     if of.overfitting > OVERFIT:
         found["probability of overfitting"] = (
-            f"the best set of half the days is below the middle in the other half in {of.overfitting * 100.0:.0f} % of the splits"
+            f"the best set of half the days is not above the middle in the other half in {of.overfitting * 100.0:.0f} % of the splits"
         )
     if of.test_mean <= 0.0 < of.train_mean:
         found["test mean daily return"] = "the train parts earned and the test parts did not"
