@@ -105,6 +105,11 @@ def test_the_reason_is_one_sentence() -> None:
     assert short == (
         "Not enough data: a holdout of this length shows a Sharpe ratio of 3.82 a year or more, and the train parts had 2.87 a year."
     )
+    both = verdict(changed(test_mean=-0.1, overfitting=0.6)).reason
+    assert both == (
+        "the best set of half the days is not above the middle in the other half in 60 % of the splits; "
+        "the train parts earned and the test parts did not."
+    )
     assert verdict(changed(alpha=-0.1)).reason == "not passed: alpha to the coin."
 
 

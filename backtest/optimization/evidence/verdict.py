@@ -231,7 +231,7 @@ def verdict(of: Evidence) -> Verdict:
     tests, notes = _tests(of), _notes(of)
     overfit = _overfit(of)
     if overfit:
-        return Verdict("overfit", tests, tuple(overfit), f"{' and '.join(overfit.values())}.", notes)
+        return Verdict("overfit", tests, tuple(overfit), f"{'; '.join(overfit.values())}.", notes)
     failed = tuple(test.name for test in tests if not test.passed)
     if not failed:
         return Verdict("robust", tests, (), "every test is passed.", notes)
