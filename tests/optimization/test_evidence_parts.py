@@ -19,6 +19,7 @@ from backtest.optimization.evidence import (
     walk_forward,
 )
 from backtest.optimization.space import Dimension, search_space, to_unit
+from backtest.uncertainty.block_length import mean_block_length
 from backtest.uncertainty.estimate import uncertainty_of
 from engine.errors import InputError
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
@@ -127,6 +128,14 @@ def test_strategy_and_coin_are_drawn_on_the_same_days() -> None:
     found = holdout(2.0 * coin, coin, draws=100)
     assert (found.beta.low, found.beta.high) == pytest.approx((2.0, 2.0), rel=1e-9)
     assert (found.alpha.low, found.alpha.high) == pytest.approx((0.0, 0.0), abs=1e-9)
+
+
+def test_pairs_are_drawn_in_the_longer_blocks() -> None:
+    returns = np.random.default_rng(1).normal(0.0, 0.02, 300)
+    coin = np.convolve(np.random.default_rng(2).normal(0.0, 0.02, 329), np.ones(30) / 30, "valid")
+    assert mean_block_length(returns) < 3.0 < 10.0 < mean_block_length(coin)
+    for one, other in ((returns, coin), (coin, returns)):
+        assert holdout(one, other, draws=100).mean_pair_block == mean_block_length(coin)
 
 
 def test_holding_half_the_coin_is_no_alpha() -> None:
