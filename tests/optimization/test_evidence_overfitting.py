@@ -94,7 +94,7 @@ def test_memory_does_not_grow_with_the_splits() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 40e6  # all scores of all splits would take 100 MB
+    assert peak < 20e6  # all scores of all splits would take 100 MB
 
 
 @pytest.mark.parametrize(("days", "sets"), [(31, 10), (0, 10), (400, 1), (400, 0)])

@@ -131,7 +131,7 @@ def test_strategy_and_coin_are_drawn_on_the_same_days() -> None:
 
 
 def test_pairs_are_drawn_in_the_longer_blocks() -> None:
-    returns = np.random.default_rng(1).normal(0.0, 0.02, 300)
+    returns = np.random.default_rng(0).normal(0.0, 0.02, 300)
     coin = np.convolve(np.random.default_rng(2).normal(0.0, 0.02, 329), np.ones(30) / 30, "valid")
     assert mean_block_length(returns) < 3.0 < 10.0 < mean_block_length(coin)
     for one, other in ((returns, coin), (coin, returns)):

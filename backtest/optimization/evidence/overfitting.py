@@ -19,8 +19,9 @@ from engine.errors import InputError
 
 BLOCKS = 16
 MOST_BLOCKS = 20
-# Scores held at a time, per array: the working memory stays at some megabytes whatever the number of sets.
-_CHUNK = 1 << 18
+# Scores held at a time, per array: they stay in the processor's cache, and the matrix products are so small that BLAS starts no
+# threads for them, which would spin for a core on a busy machine.
+_CHUNK = 1 << 14
 # Variance below this share of the squares is the rounding of equal returns.
 _ROUNDING = 1e-12
 # Scores so near are one: equal sets, and sets that differ in size alone, leave the matrix product with other last bits.
