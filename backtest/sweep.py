@@ -161,7 +161,7 @@ class Shared:
     def _prepare(self, combination: Combination, markets: tuple[Market, ...], weights: tuple[float, ...]) -> Prepared:
         aligned = align(markets)
         end = max(int(market.end_time) for market in self.markets)
-        feed, begin, start, stop = wallet_feed(aligned, combination.strategy.warmup_bars(), end)
+        feed, begin, start, stop = wallet_feed(aligned, combination.strategy.warmup_bars(), end, combination.execution.close_at_end)
         feed = with_gates(feed, aligned.timeframe.ms, combination.evaluation)
         indicators = build_machine(combination, aligned, weights).indicators(feed)
         return Prepared(aligned, feed, begin, start, stop, indicators, weights)
@@ -264,7 +264,7 @@ def sweep(
     pools: dict[tuple[Any, ...], Shared] = {}
     parts = []
     for row in rows:
-        key = (row.account.wallet, row.strategy.warmup_bars(), indicator_key(row.strategy))
+        key = (row.account.wallet, row.execution.close_at_end, row.strategy.warmup_bars(), indicator_key(row.strategy))
         part = pools.setdefault(key, Shared(listed, weights))
         part.waiting += 1
         parts.append(part)
