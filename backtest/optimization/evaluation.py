@@ -37,12 +37,13 @@ class Evaluation:
 
 @dataclass
 class Clock:
-    """Where the time went, seconds: in compiled code (summed over threads), in batches (wall), proposing, storing."""
+    """Where the time went, seconds: in compiled code (summed over threads), in batches (wall), proposing, storing, compiling once."""
 
     kernel: float = 0.0
     batches: float = 0.0
     proposing: float = 0.0
     storing: float = 0.0
+    compiling: float = 0.0
     runs: int = 0
 
 
@@ -89,8 +90,11 @@ class Evaluator:
 
     def warm(self) -> None:
         """Compile (said so on a first start) before threads would do it side by side."""
-        with announced(self.strategy):
+        began = perf_counter()
+        with announced(self.strategy) as cold:
             self.cells[0].run(self.strategy, self.account, self.execution)
+        if cold:
+            self.clock.compiling += perf_counter() - began
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> Any:
         """The strategy with these parameters. Raises InputError when they do not go together."""

@@ -18,7 +18,7 @@ from backtest.optimization.evidence.deflated_sharpe import DeflatedSharpe, defla
 from backtest.optimization.evidence.design import sobol_design
 from backtest.optimization.evidence.holdout import Holdout, holdout
 from backtest.optimization.evidence.overfitting import BLOCKS, Overfitting, overfitting
-from backtest.optimization.evidence.plateau import Plateau, choose_winner, plateau
+from backtest.optimization.evidence.plateau import DRAWS, Plateau, choose_winner, plateau
 from backtest.optimization.evidence.verdict import Evidence, Verdict, verdict
 from backtest.optimization.evidence.walk_forward import WalkForward, walk_forward
 from backtest.optimization.parts import Part, Split, split_time
@@ -199,7 +199,7 @@ class Optimizer:
 
     def _best_of(self, window: int, trials: Sequence[Trial], evaluator: Evaluator) -> Choice:
         def scores(sets: np.ndarray) -> np.ndarray:
-            return np.array([one.score.guided for one in evaluator.evaluate([decoded(self.space, row) for row in sets])])
+            return self._scores(evaluator, sets)
 
         unique = list({tuple(encoded(self.space, trial.parameters)): trial for trial in reversed(trials)}.values())[::-1]
         # Without a feasible set the least bad is chosen, and the verdict is not robust whatever the tests say.
@@ -211,6 +211,15 @@ class Optimizer:
         best = float(own.max())
         around = plateau(self.space, rows[winner.index], scores, self.settings.seed, self._allowed, best)
         return Choice(window, dict(trial.parameters), trial, around, tuple(trials))
+
+    def _scores(self, evaluator: Evaluator, sets: np.ndarray) -> np.ndarray:
+        """What sets are worth that are no trials; the watcher is told where there are many."""
+        found: list[float] = []
+        for first in range(0, len(sets), DRAWS):
+            found += [one.score.guided for one in evaluator.evaluate([decoded(self.space, row) for row in sets[first : first + DRAWS]])]
+            if self.watch is not None and len(sets) > 2 * DRAWS:
+                self.watch(len(found), len(sets), max(found))
+        return np.array(found)
 
     def _allowed(self, sets: np.ndarray) -> np.ndarray:
         """Which sets keep the rules between parameters."""

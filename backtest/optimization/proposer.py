@@ -25,7 +25,8 @@ TPE_HISTORY = 400
 SLACK = 1.25
 
 
-def _distribution(dimension: Dimension) -> Any:
+def distribution(dimension: Dimension) -> Any:
+    """A dimension as Optuna knows it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if dimension.values is not None:
@@ -44,7 +45,7 @@ class Proposer:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.name = settings.sampler_name
         self.seed = settings.seed if seed is None else seed
-        self.distributions = {dimension.name: _distribution(dimension) for dimension in space}
+        self.distributions = {dimension.name: distribution(dimension) for dimension in space}
         self._batch = settings.batch
         self.objectives = 2 if self.name == "nsga2" else 1
         self._asked: list[optuna.trial.Trial] = []

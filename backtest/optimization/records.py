@@ -85,12 +85,24 @@ class MemoryStore:
     def __init__(self) -> None:
         self._trials: dict[int, list[Trial]] = {}
         self._leases: dict[int, Lease] = {}
+        self._dropped: dict[int, int] = {}
         self._count = 0
         self._issued = 0
 
     def trials(self, window: int) -> list[Trial]:
         """All trials of a window."""
         return list(self._trials.get(window, []))
+
+    def drop(self, window: int, numbers: Sequence[int]) -> None:
+        """Forget these trials of the search. They stay counted: they are not run again, and the evidence knows of them."""
+        gone = set(numbers)
+        kept = [trial for trial in self._trials.get(window, []) if trial.number not in gone or trial.kind == DESIGN]
+        self._dropped[window] = self.dropped(window) + len(self._trials.get(window, [])) - len(kept)
+        self._trials[window] = kept
+
+    def dropped(self, window: int) -> int:
+        """How many trials of a window were run and are kept no more."""
+        return self._dropped.get(window, 0)
 
     def lease(self, kind: str, window: int, total: int, most: int) -> Lease | None:
         """See `Store.lease`."""
@@ -101,7 +113,7 @@ class MemoryStore:
             places = tuple(place for place in range(total) if place not in taken)[:most]
             size = len(places)
         else:
-            places, size = (), min(most, total - len(done) - sum(one.size for one in mine))
+            places, size = (), min(most, total - len(done) - self.dropped(window) - sum(one.size for one in mine))
         if size <= 0:
             return None
         self._issued += 1
