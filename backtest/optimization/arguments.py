@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from backtest.arguments import add_run_options, configuration
 from backtest.command_line import Parser
-from backtest.configuration import OPTIMIZER_TABLE, Configuration, read_tables, strategy_name, value_of
+from backtest.configuration import OPTIMIZER_TABLE, Configuration, DataSettings, read_tables, strategy_name, value_of
 from backtest.optimization.settings import STRICT, Optimization
 from backtest.optimization.space import Space, search_space
 from engine.errors import InputError
@@ -63,7 +63,7 @@ def _setting_options(parser: Parser) -> None:
             continue
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         unit = f" {extra['unit']}" if extra.get("unit") else ""
-        default = "" if field.default is None else f"; default: {shown(field.default)}{unit}"
+        default = "" if field.default is None else f"; default: {shown(field.default)}"
         words = ", ".join(get_args(kind)) if get_origin(kind) is Literal else allowed(field.annotation, field.metadata) + unit
         metavar = "NAME" if get_origin(kind) is Literal else "N" if kind is int else "X"
         group.add_argument(option_name(name), metavar=metavar, dest=f"optimizer_{name}", help=f"{meaning} ({words}{default})")
@@ -133,12 +133,17 @@ def _threads(text: str | None) -> int:
 
 
 def _split_assignments(assignments: list[str]) -> tuple[list[str], list[str]]:
-    """`--set` of the optimizer's settings, without their table's name, and of all others."""
+    """`--set` of the optimizer's settings, without their table's name, and of all others.
+
+    A name without a table is the optimizer's where no other table has it: `seed` alone is the market's.
+    """
     own, others = [], []
     for assignment in assignments:
-        table, dot, rest = assignment.partition("=")[0].partition(".")
-        if dot and table.strip() == OPTIMIZER_TABLE:
-            own.append(f"{rest}={assignment.partition('=')[2]}" if "=" in assignment else rest)
+        name = assignment.partition("=")[0].strip()
+        if name.startswith(f"{OPTIMIZER_TABLE}."):
+            own.append(assignment.strip().removeprefix(f"{OPTIMIZER_TABLE}."))
+        elif name in Optimization.model_fields and name not in DataSettings.model_fields:
+            own.append(assignment)
         else:
             others.append(assignment)
     return own, others

@@ -39,10 +39,10 @@ def _table(title: str, headings: Sequence[str], words: Sequence[str] = ()) -> Ta
 
 def tests_table(outcome: Outcome) -> Table:
     """The tests that made the label."""
-    table = _table("Tests of the verdict", ("test", "value", "asked", "passed", "what it says"), ("test", "what it says"))
+    table = _table("Tests of the verdict", ("test", "passed", "value", "asked", "what it says"), ("test", "what it says"))
     for test in outcome.proof.verdict.tests:
         passed = Text("yes") if test.passed else Text("NO", style="bold red")
-        table.add_row(test.name, value_text(test), test.threshold, passed, test.sentence)
+        table.add_row(test.name, passed, value_text(test), test.threshold, test.sentence)
     return table
 
 

@@ -34,10 +34,10 @@ def _answer(passed: bool) -> Cell:
 def verdict_table(outcome: Outcome) -> Table:
     """The tests that made the label."""
     rows = [
-        [Cell(test.name), Cell(value_text(test), test.value), Cell(test.threshold), _answer(test.passed), Cell(test.sentence)]
+        [Cell(test.name), _answer(test.passed), Cell(value_text(test), test.value), Cell(test.threshold), Cell(test.sentence)]
         for test in outcome.proof.verdict.tests
     ]  # fmt: skip
-    return Table("tests of the verdict", ["test", "value", "asked", "passed", "what it says"], [rows], ends_in_words=True)
+    return Table("tests of the verdict", ["test", "passed", "value", "asked", "what it says"], [rows], ends_in_words=True)
 
 
 _SIDE_HEADINGS = (

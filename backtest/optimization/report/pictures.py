@@ -56,7 +56,7 @@ def out_of_sample(outcome: Outcome) -> Figure:
         growth = np.cumprod(1.0 + returns)
         for place, (first, stop) in enumerate(_stretches(outcome)):
             own = np.concatenate(([growth[first - 1] if first else 1.0], growth[first:stop]))
-            when = np.concatenate((dates[first : first + 1] - 1, dates[first:stop]))
+            when = np.concatenate((dates[first : first + 1], dates[first:stop] + 1))  # a day's return is known at its end
             shown = f"{label} ({growth[-1] - 1.0:+.1%})" if place == 0 else None
             axes.plot(when, own, color=colour, linestyle=line, linewidth=1.4 if name == "best" else 1.1, label=shown)
     if outcome.split.holdout is not None:
@@ -96,7 +96,7 @@ def history(choice: Choice, mark: str = "") -> Figure:
         if rows.any():
             axes.scatter(place[rows], scores[rows], s=12, marker=shape, color=colour, linewidths=0.7, label=f"{label} ({rows.sum():,})")
     best = np.maximum.accumulate(np.where(feasible, scores, -np.inf))
-    axes.plot(place, np.where(np.isfinite(best), best, np.nan), color="black", linewidth=1.2, label="best so far")
+    axes.plot(place, np.where(np.isfinite(best), best, np.nan), color="black", linewidth=1.2, drawstyle="steps-post", label="best so far")
     _cut(axes, scores)
     axes.set_xlabel("trial")
     axes.set_ylabel("score")
@@ -118,7 +118,7 @@ def _cut(axes: Axes, scores: np.ndarray) -> None:
 def importance(shares: dict[str, float], mark: str = "") -> Figure:
     """Bars of the parameters' shares, largest on top."""
     shown = dict(list(shares.items())[:16])
-    figure, (axes,) = _figure(9.0, 1.0 + 0.28 * len(shown))
+    figure, (axes,) = _figure(12.0, 1.0 + 0.26 * len(shown))
     axes.barh(list(shown)[::-1], list(shown.values())[::-1], color=BLUE)
     axes.set_xlabel("share")
     axes.set_title(f"{mark}importance of parameters", loc="left", fontsize=10)
@@ -164,7 +164,9 @@ def pair_map(space: Space, trials: Sequence[Trial], x: str, y: str, simulated: b
     frame.attrs["simulated"] = simulated
     # Among guided values a broken constraint is far below every score; its size says nothing.
     frame["score"] = frame["score"].clip(lower=min(trial.value for trial in trials))
-    return heat_map(frame, x, y, "score")
+    drawn = heat_map(frame, x, y, "score")
+    drawn.set_size_inches(12.0, 5.0)
+    return drawn
 
 
 def _binned(dimension: Dimension, values: np.ndarray) -> list[Any]:
@@ -178,7 +180,7 @@ def _binned(dimension: Dimension, values: np.ndarray) -> list[Any]:
 
 def neighbours(choice: Choice, mark: str = "") -> Figure:
     """Scores of the chosen set's neighbours, with half the best score."""
-    figure, (axes,) = _figure(9.0, 3.4)
+    figure, (axes,) = _figure(12.0, 3.4)
     around = choice.plateau
     scores = around.scores[np.isfinite(around.scores)]
     low = min(float(np.quantile(scores, HIDDEN_SHARE / 2.0)), 0.0)
@@ -196,7 +198,7 @@ def neighbours(choice: Choice, mark: str = "") -> Figure:
 
 def logits(found: Overfitting, mark: str = "") -> Figure:
     """Where the in-sample winner ranked out-of-sample in each split; left of zero is the lower half."""
-    figure, (axes,) = _figure(9.0, 3.4)
+    figure, (axes,) = _figure(12.0, 3.4)
     edge = float(np.abs(found.logits).max()) + 1e-9
     bins = np.linspace(-edge, edge, 41).tolist()
     axes.hist(found.logits[found.logits > 0.0], bins=bins, color=BLUE, label="upper half")
