@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from backtest.arguments import add_run_options, configuration
 from backtest.command_line import Parser
 from backtest.configuration import OPTIMIZER_TABLE, Configuration, DataSettings, read_tables, strategy_name, value_of
+from backtest.optimization.proposer import check_sampler
 from backtest.optimization.settings import STRICT, Optimization
 from backtest.optimization.space import Space, search_space
 from engine.errors import InputError
@@ -29,15 +30,15 @@ _STUDY_NAME = re.compile(r"[\w.+-]{1,100}")
 class Request:
     """What is asked for: the run's settings, the optimizer's, the space, and where it is kept.
 
-    study: the name under which the same command finds its trials again. folder: of the files.
+    study: its name, None for one made of the settings. output: folder of the files, None for one named like the study.
     """
 
     configuration: Configuration
     settings: Optimization
     space: Space
-    study: str
+    study: str | None
     storage: str | None
-    folder: Path
+    output: Path | None
     threads: int
     refresh: bool
     quiet: bool
@@ -112,14 +113,23 @@ def request(argv: list[str]) -> Request:
     if not isinstance(settings.strategy, Parameters):
         raise InputError(f"strategy {strategy_name(settings.strategy)} is refused: it declares nothing to search")
     optimization = _optimization(options, own)
+    check_sampler(optimization.sampler_name)
     space = search_space(type(settings.strategy), search_overrides(type(settings.strategy), options.search))
-    study = options.study or study_name(settings, optimization, space)
-    if not _STUDY_NAME.fullmatch(study) or not study.strip("."):
+    study = options.study
+    if study is not None and (not _STUDY_NAME.fullmatch(study) or not study.strip(".")):
         raise InputError(f"--study {study} is refused: it must be letters, digits and . _ + - only, at most 100")
-    folder = options.output or DEFAULT_OUTPUT / study
     threads = _threads(options.threads)
     return Request(
-        settings, optimization, space, study, options.storage, folder, threads, options.refresh, options.quiet or options.json, options.json
+        settings,
+        optimization,
+        space,
+        study,
+        options.storage,
+        options.output,
+        threads,
+        options.refresh,
+        options.quiet or options.json,
+        options.json,
     )
 
 
@@ -200,12 +210,13 @@ def _word(strategy: type[Parameters], name: str, word: str) -> Any:
     return word
 
 
-def study_name(settings: Configuration, optimization: Optimization, space: Space) -> str:
+def study_name(asked: Request) -> str:
     """Strategy, coins, timeframe and six digits that stand for all settings a search cannot change on its way."""
-    fixed = {name: value for name, value in optimization.model_dump().items() if name not in _CHANGEABLE}
-    ranges = [[one.name, one.low, one.high, one.values] for one in space]
-    told: Mapping[str, Any] = {"run": settings.digest(), "optimizer": fixed, "space": ranges}
+    run = asked.configuration
+    fixed = {name: value for name, value in asked.settings.model_dump().items() if name not in _CHANGEABLE}
+    ranges = [[one.name, one.low, one.high, one.values] for one in asked.space]
+    told: Mapping[str, Any] = {"run": run.digest(), "optimizer": fixed, "space": ranges}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:6]
-    coins = "+".join(settings.data.coins[:4]) + ("+more" if len(settings.data.coins) > 4 else "")
+    coins = "+".join(run.data.coins[:4]) + ("+more" if len(run.data.coins) > 4 else "")
     plain = re.sub(r"[^\w.+-]", "", coins)
-    return f"{strategy_name(settings.strategy)}-{plain}-{settings.data.timeframe}-{digest}"
+    return f"{strategy_name(run.strategy)}-{plain}-{run.data.timeframe}-{digest}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from backtest.data.market import Market
-from backtest.optimization.arguments import Request
-from backtest.optimization.parts import Part
-from backtest.optimization.records import MemoryStore, Store, Trial
+from backtest.optimization.arguments import Request, study_name
+from backtest.optimization.optimize import Optimizer
+from backtest.optimization.records import MemoryStore, Trial
 from engine.errors import InputError
 
 # Windows that a study can have: -1 is the search over all of them.
@@ -32,28 +31,27 @@ class KeptTrials(Protocol):
         ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class OpenedStudy:
-    """A store, and what else saw these bars: trials that are not in it (of other studies, and pruned ones), looks at this holdout.
+    """A study that an optimizer keeps its trials in: its name, and how a person finds the storage again (empty: nothing outlives the process)."""
 
-    touch_holdout records that the holdout is looked at now. where: how a person finds the storage again.
-    """
-
-    store: Store
-    seen: int = 0
-    looks: int = 0
-    touch_holdout: Callable[[Part], None] = lambda _: None
-    where: str = "memory"
+    name: str
+    where: str = ""
 
 
 _IN_MEMORY: dict[tuple[str, str], MemoryStore] = {}
 
 
-def open_study(request: Request, markets: Sequence[Market], described: Mapping[str, Any]) -> OpenedStudy:
-    """The store of a study, made when it is not there; `described` are the settings that may not change on the way."""
-    del markets, described
-    store = _IN_MEMORY.setdefault((request.storage or "", request.study), MemoryStore())
-    return OpenedStudy(store, seen=sum(store.dropped(window) for window in WINDOWS))
+def open_study(optimizer: Optimizer, asked: Request) -> OpenedStudy:
+    """Let an optimizer keep its trials in the study asked for, which is made when it is not there.
+
+    The optimizer is told of what else saw these bars: trials of other studies, those that were pruned, looks at the holdout.
+    """
+    name = asked.study or study_name(asked)
+    store = _IN_MEMORY.setdefault((asked.storage or "", name), MemoryStore())
+    optimizer.store = store
+    optimizer.seen = sum(store.dropped(window) for window in WINDOWS)
+    return OpenedStudy(name)
 
 
 def open_kept(study: str, storage: str | None) -> KeptTrials:

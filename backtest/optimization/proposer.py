@@ -25,7 +25,7 @@ TPE_HISTORY = 400
 SLACK = 1.25
 
 
-def distribution(dimension: Dimension) -> Any:
+def distribution_of(dimension: Dimension) -> Any:
     """A dimension as Optuna knows it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -45,7 +45,7 @@ class Proposer:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.name = settings.sampler_name
         self.seed = settings.seed if seed is None else seed
-        self.distributions = {dimension.name: distribution(dimension) for dimension in space}
+        self.distributions = {dimension.name: distribution_of(dimension) for dimension in space}
         self._batch = settings.batch
         self.objectives = 2 if self.name == "nsga2" else 1
         self._asked: list[optuna.trial.Trial] = []
@@ -123,6 +123,12 @@ class Proposer:
         self._study.add_trials([self._frozen(trial) for trial in kept])
 
 
+def check_sampler(name: str) -> None:
+    """Raises InputError when a sampler's package is not installed."""
+    if name == "gp" and importlib.util.find_spec("torch") is None:
+        raise InputError("sampler = gp is refused: it needs the package torch; choose tpe, cmaes, genetic or random")
+
+
 def _sampler(name: str, seed: int, batch: int, distributions: Mapping[str, Any], trials: Sequence[Trial]) -> Any:
     import optuna
 
@@ -133,10 +139,7 @@ def _sampler(name: str, seed: int, batch: int, distributions: Mapping[str, Any],
     if name in ("nsga2", "genetic"):
         return optuna.samplers.NSGAIISampler(seed=seed)
     if name == "gp":
-        if importlib.util.find_spec("torch") is None:
-            raise InputError(
-                "sampler = gp is refused: it needs the package torch; choose tpe, cmaes, genetic or random"
-            )
+        check_sampler(name)
         return optuna.samplers.GPSampler(seed=seed)
     best = max(trials, key=lambda trial: trial.guided, default=None)
     start = None if best is None else {key: best.parameters[key] for key in distributions}

@@ -88,7 +88,10 @@ def evidence_table(outcome: Outcome, mark: str = "") -> Table:
 
 
 def time_sentence(clock: Clock, wall: float, threads: int) -> str:
-    """Where the time went. The kernel's share is its seconds, summed over threads, over threads times the whole; compiling once does not count."""
+    """Where the time went; compiling once does not count.
+
+    The kernel's share is its seconds, summed over threads, over threads times the whole.
+    """
     count = threads or os.cpu_count() or 1
     wall -= clock.compiling
 

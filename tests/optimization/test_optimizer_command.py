@@ -15,8 +15,10 @@ import pytest
 
 from backtest.configuration import Configuration
 from backtest.optimization import command
-from backtest.optimization.arguments import request
+from backtest.optimization.arguments import request, study_name
 from backtest.optimization.files import FILES
+from backtest.optimization.opening import OpenedStudy
+from backtest.optimization.optimize import Optimizer
 from tests.conftest import COMPILED
 from tests.optimization.studies import SIMULATED, SMALL, assert_the_run_is_the_row, run_study
 
@@ -28,6 +30,13 @@ needs_compiler = pytest.mark.skipif(not COMPILED, reason="thousands of runs take
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("study")
     return folder, run_study(folder, "--study", "first")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The same search under another name: nothing is known of it when it begins."""
+    folder = tmp_path_factory.mktemp("other")
+    return folder, run_study(folder, "--study", "second")
 
 
 @needs_compiler
@@ -48,15 +57,29 @@ def test_on_real_bars_too(real_data: Path, mode: str, tmp_path: Path) -> None:
 
 
 @needs_compiler
-def test_the_files_are_there_and_are_the_same_bytes_twice(study: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    folder, _ = study
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
-    run_study(tmp_path / "again", "--study", "first")  # nothing is left to run
-    run_study(tmp_path / "other", "--study", "second")  # everything is run again
-    for name in FILES:
-        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+def test_the_same_search_writes_the_same_bytes(study: tuple[Path, dict[str, Any]], other: tuple[Path, dict[str, Any]]) -> None:
+    assert sorted(path.name for path in study[0].iterdir()) == sorted(FILES)
     for name in ("best.toml", "trials.parquet", "out_of_sample.parquet"):
-        assert (tmp_path / "other" / name).read_bytes() == (folder / name).read_bytes(), name
+        assert (other[0] / name).read_bytes() == (study[0] / name).read_bytes(), name
+    assert {**other[1], "study": "first"} == study[1]
+
+
+@needs_compiler
+def test_a_finished_study_only_reports_again(
+    study: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is left to run; this time it is told, and the files are the same to the byte."""
+    folder, summary = study
+    loud = [word for word in SMALL if word != "--quiet"]
+    assert command.main([*SIMULATED, *loud, "--study", "first", "--output", str(tmp_path)]) == 0
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    out, err = capsys.readouterr()
+    assert out.startswith(f"SIMULATED: {summary['verdict']['label'].capitalize()}: ")
+    assert "deflated Sharpe ratio" in out
+    assert "compiled code" in out
+    assert out.rstrip().endswith(f"written to {tmp_path}: {', '.join(FILES)}")
+    assert "searching all windows" in err
 
 
 @needs_compiler
@@ -64,7 +87,7 @@ def test_best_toml_holds_the_terms_the_set_was_scored_by(study: tuple[Path, dict
     folder, summary = study
     settings = Configuration.read(folder / "best.toml")
     assert (settings.execution.close_at_end, settings.execution.through_bps) == (True, 1.0)
-    assert (settings.data.source, settings.data.start, settings.data.end) == ("simulated", "2024-01-01", "2024-05-01")
+    assert (settings.data.source, settings.data.start, settings.data.end) == ("simulated", "2024-01-01", "2024-04-10")
     chosen = summary["choices"][-1]["parameters"]
     assert {name: getattr(settings.strategy, name) for name in chosen} == chosen
 
@@ -120,47 +143,33 @@ def test_the_page_is_well_formed(study: tuple[Path, dict[str, Any]]) -> None:
 
 
 @needs_compiler
-def test_a_rolling_study_names_its_tests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary = run_study(tmp_path, "--mode", "rolling", "--trials", "0", "--holdout", "0", "--strict")
+def test_a_rolling_study_without_a_holdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*SIMULATED, *SMALL, "--output", str(tmp_path)]
+    assert command.main([*arguments, "--mode", "rolling", "--trials", "0", "--holdout", "0", "--strict", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary == json.loads((tmp_path / "summary.json").read_text())
     assert [one["window"] for one in summary["choices"]] == ["window 1", "window 2"]
     assert {row["part"] for row in summary["rows"]} == {"train 1", "test 1", "train 2", "test 2"}
     assert summary["settings"]["min_sharpe"] == 1.0
     assert summary["holdout"] is None
     assert summary["verdict"]["label"] != "robust"
-    assert capsys.readouterr().out == ""
 
 
 @needs_compiler
-def test_analyze_export_and_prune(study: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_study(tmp_path / "whole", "--study", "pruned")
-    capsys.readouterr()
-    assert command.main(["analyze", "pruned", "--top", "3"]) == 0
+def test_analyze_export_and_prune(other: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["analyze", "second", "--top", "3"]) == 0
     out = capsys.readouterr().out
     assert "264 trials, 256 of the design" in out
     assert "step" in out
-    assert command.main(["export", "pruned", "--to", str(tmp_path / "trials.csv")]) == 0
+    assert command.main(["export", "second", "--to", str(tmp_path / "trials.csv")]) == 0
     assert len((tmp_path / "trials.csv").read_text().splitlines()) == 265
-    assert command.main(["export", "pruned", "--to", str(tmp_path / "trials.parquet")]) == 0
+    assert command.main(["export", "second", "--to", str(tmp_path / "trials.parquet")]) == 0
     assert pq.read_table(tmp_path / "trials.parquet").num_rows == 264
     capsys.readouterr()
-    assert command.main(["prune", "pruned", "--keep", "2"]) == 0
+    assert command.main(["prune", "second", "--keep", "2"]) == 0
     assert capsys.readouterr().out == "all windows: 6 trials dropped, 258 kept, 256 of them the design. All 264 stay counted.\n"
-    summary = run_study(tmp_path / "after", "--study", "pruned")  # runs none of the dropped ones again
+    summary = run_study(tmp_path / "after", "--study", "second")  # runs none of the dropped ones again
     assert (summary["trials"], summary["trials_seen"]) == (258, 264)
-
-
-@needs_compiler
-def test_the_terminal_shows_verdict_tests_and_time(study: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
-    folder, summary = study
-    loud = [*SIMULATED, *(word for word in SMALL if word != "--quiet")]
-    assert command.main([*loud, "--study", "first", "--output", str(folder)]) == 0
-    out, err = capsys.readouterr()
-    assert out.startswith(f"SIMULATED: {summary['verdict']['label'].capitalize()}: ")
-    assert "deflated Sharpe ratio" in out
-    assert "compiled code" in out
-    assert "searching all windows" in err
-    assert command.main([*loud, "--study", "first", "--output", str(folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == summary
 
 
 @pytest.mark.parametrize(
@@ -168,7 +177,7 @@ def test_the_terminal_shows_verdict_tests_and_time(study: tuple[Path, dict[str, 
     [
         (["--trails", "5"], "--trails is not an option; did you mean --trials?"),
         (["--trials", "many"], "trials = 'many' is refused"),
-        (["--trials", "-1"], "trials = -1 is refused: it must be at least 0 and at most 10000000"),
+        (["--trials", "-1"], "trials = -1 is refused: it must be at least 0 and at most 1e+07"),
         (["--holdout", "0.9"], "holdout = 0.9 is refused: it must be at least 0 and at most 0.8"),
         (["--mode", "walk"], "mode = 'walk' is refused: it must be 'robust' or 'rolling'"),
         (["--threads", "0"], "--threads 0 is refused: it must be a whole number from 1 to 1024"),
@@ -180,7 +189,7 @@ def test_the_terminal_shows_verdict_tests_and_time(study: tuple[Path, dict[str, 
         (["--set", "optimizer.trails=5"], "trails is not a setting of Optimization; did you mean trials?"),
         (["--set", "optimizer.trials"], "--set optimizer.trials is refused: it must be optimizer.name=value"),
         (["--set", "kama_fast=40"], "kama_fast = 40 is refused: it must be below kama_slow = 30"),
-        (["--set", "halt_z_threshold=0"], "halt_z_threshold = 0 is refused: it must not be above resume_z_threshold = -1.0"),
+        (["--set", "halt_z_threshold=0"], "halt_z_threshold = 0.0 is refused: it must not be above resume_z_threshold = -1.0"),
         (["analyze", "nothing"], "study nothing is not known in the default storage"),
         (["prune", "nothing"], "the following arguments are required: --keep"),
         (["--data-dir", "nowhere"], "--data-dir nowhere is refused: there is no such folder or file"),
@@ -194,9 +203,15 @@ def test_bad_options_are_told_in_one_sentence(arguments: list[str], words: str, 
     assert err.count("\n") == 1
 
 
+def test_a_sampler_whose_package_is_missing_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert command.main(["--sampler", "gp"]) == 2
+    assert capsys.readouterr().err.startswith("error: sampler = gp is refused: it needs the package torch")
+
+
 def test_too_many_windows_are_refused_before_anything_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main([*SIMULATED, "--quiet", "--windows", "30"]) == 2
-    assert "error: windows = 30 is refused: 121 days leave parts of" in capsys.readouterr().err
+    assert "error: windows = 30 is refused: 100 days leave parts of" in capsys.readouterr().err
 
 
 def test_help_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,9 +232,11 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "optimize", stopped)
+    monkeypatch.setattr(Optimizer, "run", stopped)
+    monkeypatch.setattr(command, "open_study", lambda *_: OpenedStudy("mine", "my.log"))
     assert command.main([*SIMULATED, "--quiet"]) == 130
-    assert capsys.readouterr().err.startswith("interrupted: ")
+    wanted = "interrupted: finished trials are kept in my.log; the same command goes on from there\n"
+    assert capsys.readouterr().err == wanted
 
 
 def test_the_program_itself_leaves_without_a_traceback() -> None:
@@ -242,11 +259,11 @@ def test_settings_come_from_file_option_and_assignment_in_this_order(tmp_path: P
 
 
 def test_the_same_settings_are_the_same_study() -> None:
-    name = request(["--coins", "BTC", "ETH"]).study
+    name = study_name(request(["--coins", "BTC", "ETH"]))
     assert name.startswith("adaptive_grid-BTC+ETH-15m-")
-    assert request(["--coins", "BTC", "ETH", "--trials", "999", "--batch", "8", "--threads", "2"]).study == name
-    assert request(["--coins", "BTC", "ETH", "--windows", "2"]).study != name
-    assert request(["--coins", "BTC", "ETH", "--search", "gamma=off"]).study != name
+    assert study_name(request(["--coins", "BTC", "ETH", "--trials", "999", "--batch", "8", "--threads", "2"])) == name
+    assert study_name(request(["--coins", "BTC", "ETH", "--windows", "2"])) != name
+    assert study_name(request(["--coins", "BTC", "ETH", "--search", "gamma=off"])) != name
 
 
 def test_ranges_given_by_search() -> None:

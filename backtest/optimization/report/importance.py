@@ -26,7 +26,7 @@ def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
     """
     import optuna
 
-    from backtest.optimization.proposer import distribution
+    from backtest.optimization.proposer import distribution_of
 
     design = [trial for trial in trials if trial.kind == DESIGN]
     scores = np.array([trial.guided for trial in design])
@@ -35,7 +35,7 @@ def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
     if len(space) == 1:
         return {space[0].name: 1.0}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    distributions = {dimension.name: distribution(dimension) for dimension in space}
+    distributions = {dimension.name: distribution_of(dimension) for dimension in space}
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
     study.add_trials(
         [

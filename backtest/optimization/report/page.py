@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
@@ -92,12 +93,19 @@ def _parameters(outcome: Outcome) -> str:
     for one in outcome.space:
         chosen = [Cell(_shown(choice.parameters[one.name])) for choice in outcome.choices]
         span = ", ".join(map(str, one.values)) if one.values is not None else f"{one.low:g} to {one.high:g}{' (log)' if one.log else ''}"
-        rows.append([Cell(one.name), *chosen, Cell(_shown(defaults[one.name])), Cell(span), Cell("yes" if one.name in left_out else "")])
+        rows.append(
+            [Cell(one.name), *chosen, Cell(_shown(defaults[one.name])), Cell(_signed(span)), Cell("yes" if one.name in left_out else "")]
+        )
     return Table("parameters", headings, [rows]).html()
 
 
 def _shown(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    """A parameter's value; its minus is a sign of its own, for a hyphen before a digit marks a loss."""
+    return _signed(f"{value:.5g}" if isinstance(value, float) else str(value))
+
+
+def _signed(words: str) -> str:
+    return re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", words)
 
 
 def _search(outcome: Outcome, choice: Choice) -> str:

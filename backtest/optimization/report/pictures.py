@@ -23,7 +23,7 @@ from backtest.report.heat_map import heat_map
 
 BLUE, GREY, RED = "#1f4e9c", "0.6", "#b2182b"
 # Bins a side of the heat map of a range of numbers.
-BINS = 8
+BINS = 6
 # Of the scores of a picture at most this share may lie below its lower edge: one ruin would flatten all others.
 HIDDEN_SHARE = 0.1
 
@@ -151,7 +151,7 @@ def _scale(axes: Axes, dimension: Dimension) -> None:
     if dimension.log:
         axes.set_xscale("log")
         ticks = np.geomspace(dimension.low, dimension.high, 4)
-        axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+        axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
         axes.set_xticks([], minor=True)
     if dimension.values is not None:
         axes.set_xticks(range(len(dimension.values)), [str(value) for value in dimension.values])
