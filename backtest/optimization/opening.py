@@ -33,7 +33,7 @@ class KeptTrials(Protocol):
 
 @dataclass(frozen=True)
 class OpenedStudy:
-    """A study that an optimizer keeps its trials in: its name, and how a person finds the storage again (empty: nothing outlives the process)."""
+    """The study an optimizer keeps its trials in, and how a person finds its storage again (empty: nothing outlives the process)."""
 
     name: str
     where: str = ""

@@ -234,7 +234,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
     monkeypatch.setattr(Optimizer, "run", stopped)
     monkeypatch.setattr(command, "open_study", lambda *_: OpenedStudy("mine", "my.log"))
-    assert command.main([*SIMULATED, "--quiet"]) == 130
+    assert command.main([*SIMULATED, *SMALL]) == 130
     wanted = "interrupted: finished trials are kept in my.log; the same command goes on from there\n"
     assert capsys.readouterr().err == wanted
 
