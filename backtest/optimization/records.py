@@ -78,6 +78,10 @@ class Store(Protocol):
         """Keep the results of a lease, all of them at once. None when the lease had run out: the answer comes late and is discarded."""
         ...
 
+    def release(self) -> None:
+        """Give back every lease of this worker, which stops before its work is done."""
+        ...
+
 
 class MemoryStore:
     """A store in memory, for one process: nothing outlives it."""
@@ -123,6 +127,10 @@ class MemoryStore:
 
     def renew(self, lease: Lease) -> None:
         """Nothing runs out in one process."""
+
+    def release(self) -> None:
+        """See `Store.release`."""
+        self._leases.clear()
 
     def commit(self, lease: Lease, evaluations: Sequence[Evaluation]) -> list[Trial] | None:
         """See `Store.commit`."""

@@ -47,6 +47,7 @@ class Search:
                 self._search(runner)
             except BaseException:
                 runner.shutdown(wait=True, cancel_futures=True)
+                self.store.release()
                 raise
         return self.store.trials(self.window)
 
@@ -69,25 +70,30 @@ class Search:
     def _search(self, runner: ThreadPoolExecutor) -> None:
         if self.settings.trials == 0:
             return
+        lease = self._lease(SEARCH, self.settings.trials)
+        if lease is None:
+            return
         known = self.store.trials(self.window)
-        # A search that goes on must not propose what it proposed before.
-        proposer = Proposer(self.space, self.settings, known, self.settings.seed + len(known))
+        # A search that goes on must not propose what it proposed before, nor what another worker proposes: no two have the same lease.
+        proposer = Proposer(self.space, self.settings, known, self.settings.seed + lease.number)
+        told = {trial.number for trial in known}
         waiting: list[tuple[Lease, Future[list[Evaluation]]]] = []
         while True:
-            lease = self._lease(SEARCH, self.settings.trials) if len(waiting) < proposer.ahead else None
             if lease is not None:
                 began = perf_counter()
                 sets = [self._whole(proposer, one) for one in proposer.ask(lease.size)]
                 self.evaluator.clock.proposing += perf_counter() - began
                 waiting.append((lease, runner.submit(self.evaluator.evaluate, sets)))
-                if len(waiting) < proposer.ahead:
-                    continue
-            if not waiting:
-                return
-            made = self._finish(*waiting.pop(0))
-            began = perf_counter()
-            proposer.tell(made)
-            self.evaluator.clock.proposing += perf_counter() - began
+            if lease is None or len(waiting) >= proposer.ahead:
+                if not waiting:
+                    return
+                self._finish(*waiting.pop(0))
+                news = [trial for trial in self.store.trials(self.window) if trial.number not in told]
+                told.update(trial.number for trial in news)
+                began = perf_counter()
+                proposer.tell(news)
+                self.evaluator.clock.proposing += perf_counter() - began
+            lease = self._lease(SEARCH, self.settings.trials)
 
     def _whole(self, proposer: Proposer, parameters: dict[str, Any]) -> dict[str, Any]:
         """The set, or another one when it breaks a rule between parameters."""
