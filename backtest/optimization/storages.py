@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.logging import ERROR, set_verbosity
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from engine.errors import InputError
 
@@ -157,15 +159,28 @@ def _database(address: str) -> BaseStorage:
         url = url.set(drivername=f"{kind}+{_driver(kind)}")
     # A server may drop a connection over night: a dead one is replaced before it is used.
     options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_WAIT_SECONDS}} if kind == "sqlite" else {"pool_pre_ping": True}
+    whole = url.render_as_string(hide_password=False)
     try:
-        return get_storage(RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options))
+        for attempt in Retrying(
+            retry=retry_if_exception(_tables_in_the_making), stop=stop_after_attempt(10), wait=wait_random(0.1, 1.0), reraise=True
+        ):
+            with attempt:
+                return get_storage(RDBStorage(whole, engine_kwargs=dict(options)))
+        raise AssertionError("tenacity ends by a value or an error")
     except ImportError:
         raise InputError(f"storage = {shown} is refused: it needs a package that is not installed; pip install {DRIVERS[kind]}") from None
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, StorageInternalError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise InputError(f"storage = {shown} is refused: it cannot be reached or read ({reason})") from None
     except RuntimeError:
         raise InputError(f"storage = {shown} is refused: another version of Optuna made it; optuna storage upgrade mends that") from None
+
+
+def _tables_in_the_making(error: BaseException) -> bool:
+    """Whether another worker, which began at the same moment, is making the tables of an empty database: Optuna does not wait for it."""
+    from sqlalchemy.exc import IntegrityError
+
+    return isinstance(error, (IntegrityError, StorageInternalError)) or "already exists" in str(error)
 
 
 def _without_password(url: Any) -> str:

@@ -1,6 +1,6 @@
 """A search without markets: what a set is worth follows from its parameters alone, and a batch takes as long as is asked.
 
-Run as a program it is a worker of a study, which a test may kill: `fake_search.py storage study trials seconds-a-batch [lease-seconds]`.
+Run as a program it is a worker of a study, which a test may kill: `fake_search.py storage study trials seconds-a-batch`.
 """
 
 from __future__ import annotations
@@ -64,10 +64,9 @@ def search(store: Store, trials: int, seconds: float = 0.0, sampler: str = "rand
 
 def main() -> None:
     """A worker: see the module."""
-    storage, study, trials, seconds = sys.argv[1:5]
-    lease_seconds = float(sys.argv[5]) if len(sys.argv) > 5 else 60.0
+    storage, study, trials, seconds = sys.argv[1:]
     print("begun", flush=True)
-    store = OptunaStore(open_storage(storage), study, SPACE, lease_seconds, poll_seconds=0.05)
+    store = OptunaStore(open_storage(storage), study, SPACE, poll_seconds=0.05)
     print(len(search(store, int(trials), float(seconds))), flush=True)
 
 

@@ -99,7 +99,9 @@ def test_of_two_claims_to_the_same_the_earlier_wins(storage: BaseStorage, monkey
     assert states == [TrialState.RUNNING, TrialState.FAIL, TrialState.RUNNING]
 
 
-def test_a_lease_that_is_not_renewed_runs_out_and_its_late_answer_is_discarded(storage: BaseStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_that_is_not_renewed_runs_out_and_its_late_answer_is_discarded(
+    storage: BaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [0.0]
     one, two = a_store(storage), a_store(storage)
     two.leases._clock = lambda: now[0]
@@ -123,17 +125,17 @@ def test_a_lease_that_is_not_renewed_runs_out_and_its_late_answer_is_discarded(s
 
 
 def test_the_lease_of_a_process_that_is_gone_runs_out_at_once(storage: BaseStorage) -> None:
-    dead = a_store(storage)
-    dead.leases.worker = replace(Worker.this(), process=NO_PROCESS)
-    reused = a_store(storage)  # another process has its number now
-    reused.leases.worker = replace(Worker.this(), started="1")
-    elsewhere = a_store(storage)
-    elsewhere.leases.worker = replace(Worker.this(), host="another", process=NO_PROCESS)
-    for worker in (dead, reused, elsewhere):
-        assert worker.lease(DESIGN, -1, 24, 8) is not None
-    now = a_store(storage).lease(DESIGN, -1, 24, 24)
-    assert now is not None
-    assert now.places == tuple(range(16))  # nothing is known of the other machine
+    here = Worker.this()
+    gone = replace(here, process=NO_PROCESS)
+    reused = replace(here, started="1")  # another process has its number now
+    elsewhere = replace(gone, host="another")  # nothing is known of the other machine
+    for window, worker in enumerate((here, gone, reused, elsewhere)):
+        store = a_store(storage)
+        store.leases.worker = replace(worker, token=str(window))
+        assert store.lease(DESIGN, window, 8, 8) is not None
+    looks = a_store(storage)
+    looks.leases._mine[99] = (0, 0)  # so that it does not wait for the others
+    assert [looks.lease(DESIGN, window, 8, 8) is not None for window in range(4)] == [False, True, True, False]
 
 
 def test_what_is_given_back_is_given_out_again(storage: BaseStorage) -> None:
