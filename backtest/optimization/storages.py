@@ -128,10 +128,10 @@ def open_storage(text: str) -> BaseStorage:
             f"storage = {text!r} is refused: it must be a file ending in {', '.join((*JOURNAL_ENDINGS, *SQLITE_ENDINGS))}, "
             "or an address that begins with sqlite:///, postgresql:// or mysql://"
         )
+    if path.is_dir():
+        raise InputError(f"storage = {text!r} is refused: it is a folder, and must be a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise InputError(f"storage = {text!r} is refused: it is a folder, and must be a file")
         if path.suffix in JOURNAL_ENDINGS:
             return JournalStorage(Journal(str(path)))
     except OSError as error:
