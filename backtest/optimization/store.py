@@ -16,12 +16,13 @@ from backtest.optimization.evaluation import Evaluation
 from backtest.optimization.leases import LEASE_SECONDS, POLL_SECONDS, Leases
 from backtest.optimization.parts import Part
 from backtest.optimization.proposer import distribution_of
-from backtest.optimization.records import Lease, Trial
+from backtest.optimization.records import DESIGN, Lease, Trial
 from backtest.optimization.space import Dimension
 from backtest.optimization.writing import keep_batch
 
 LEASES = ".leases"  # what the companion study's name ends in
 HOLDOUT = "holdout"
+DROPPED = "dropped"
 
 _T = TypeVar("_T")
 
@@ -59,6 +60,7 @@ class OptunaStore:
         self.leases = Leases(storage, study_number(storage, name + LEASES), lease_seconds, poll_seconds)
         self._distributions = {dimension.name: distribution_of(dimension) for dimension in space}
         self._batches: dict[int, list[Trial]] = {}
+        self._dropped: dict[str, list[int]] = self.attribute(DROPPED) or {}
 
     def trials(self, window: int) -> list[Trial]:
         """All trials of a window (-1: robust mode) that are there, in order of number."""
@@ -69,7 +71,9 @@ class OptunaStore:
         kept = [entry.lease.number for entry in again(self.leases.entries) if entry.is_kept]
         if any(number not in self._batches for number in kept):
             self._read(set(kept))
-        return sorted((trial for number in kept for trial in self._batches.get(number, ())), key=lambda trial: trial.number)
+        gone = {number for numbers in self._dropped.values() for number in numbers}
+        found = (trial for number in kept for trial in self._batches.get(number, ()) if trial.number not in gone)
+        return sorted(found, key=lambda trial: trial.number)
 
     def lease(self, kind: str, window: int, total: int, most: int) -> Lease | None:
         """See `records.Store.lease`. Waits while only other workers have something to run, which may come back."""
@@ -98,6 +102,19 @@ class OptunaStore:
     def release(self) -> None:
         """Give back the leases of this worker, when it stops before its work is done."""
         again(self.leases.release)
+
+    def drop(self, window: int, numbers: Sequence[int]) -> None:
+        """Pass over these trials of the search from now on. They stay counted: they are not run again, and the evidence knows of them.
+
+        No storage of Optuna takes single trials away, so they are listed with the study and no bytes are freed.
+        """
+        mine = {trial.number for trial in self.trials(window) if trial.kind != DESIGN}
+        self._dropped = {**self._dropped, str(window): sorted({*self._dropped.get(str(window), []), *(mine & set(numbers))})}
+        self.set_attribute(DROPPED, self._dropped)
+
+    def dropped(self, window: int) -> int:
+        """How many trials of a window were run and are passed over."""
+        return len(self._dropped.get(str(window), []))
 
     def touch_holdout(self, part: Part) -> None:
         """Record that this study has looked at the bars of a holdout, and how often."""

@@ -23,7 +23,7 @@ import gridcore
 from backtest.configuration import strategy_name
 from backtest.data.market import Market
 from backtest.data.symbols import base_coin
-from backtest.optimization.optimize import Optimizer
+from backtest.optimization.optimize import ROBUST, Optimizer
 from backtest.optimization.parts import Part
 from backtest.optimization.space import Dimension, Space
 from backtest.optimization.store import HOLDOUT, LEASES, OptunaStore, again
@@ -112,7 +112,8 @@ def default_name(description: Mapping[str, Any]) -> str:
 
 
 def join_study(optimizer: Optimizer, storage: BaseStorage, name: str | None = None) -> OptunaStore:
-    """Let an optimizer keep its trials in a study, which is made or resumed, and tell it what other studies saw.
+    """Let an optimizer keep its trials in a study, which is made or resumed, and tell it what other studies saw: trials that are not among its own
+    (those of other studies, and those that were dropped) and looks at the holdout.
 
     name: default, see `default_name`. Raises InputError when the study of that name asks for something else.
     """
@@ -126,7 +127,8 @@ def join_study(optimizer: Optimizer, storage: BaseStorage, name: str | None = No
     _check_same(store.name, kept, description)
     others = other_studies(storage, store.name, description)
     optimizer.store, optimizer.touch_holdout = store, store.touch_holdout
-    optimizer.seen, optimizer.looks = others.trials, others.looks
+    dropped = sum(store.dropped(window) for window in (ROBUST, *range(len(optimizer.split.windows))))
+    optimizer.seen, optimizer.looks = others.trials + dropped, others.looks
     return store
 
 

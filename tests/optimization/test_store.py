@@ -15,8 +15,9 @@ from optuna.trial import TrialState, create_trial
 from backtest.optimization import store as store_module
 from backtest.optimization import writing
 from backtest.optimization.encoding import frozen_trials
+from backtest.optimization.evaluation import Evaluation
 from backtest.optimization.leases import Leases
-from backtest.optimization.proposer import distribution_of
+from backtest.optimization.proposer import Proposer, distribution
 from backtest.optimization.records import DESIGN, SEARCH, Lease, MemoryStore, Trial
 from backtest.optimization.storages import open_storage
 from backtest.optimization.store import OptunaStore
@@ -161,7 +162,7 @@ def test_trials_written_without_the_end_of_their_lease_do_not_count(storage: Bas
     killed.leases.worker = replace(Worker.this(), process=NO_PROCESS)
     lease = killed.lease(DESIGN, -1, 32, 8)
     assert lease is not None
-    distributions = {dimension.name: distribution_of(dimension) for dimension in SPACE}
+    distributions = {dimension.name: distribution(dimension) for dimension in SPACE}
     for frozen in frozen_trials(lease, end(lease), distributions)[:5]:
         storage.create_new_trial(killed.study, frozen)
     assert a_store(storage).trials(-1) == []
@@ -252,3 +253,38 @@ def test_leases_of_the_own_process_that_nobody_holds_are_ended(storage: BaseStor
     lease = store.lease(DESIGN, -1, 8, 8)
     assert lease is not None
     assert lease.number == 2
+
+
+def test_trials_that_are_dropped_stay_counted_and_are_not_run_again(storage: BaseStorage) -> None:
+    store = a_store(storage)
+    trials = search(store, 16)
+    gone = [one.number for one in trials if one.kind == SEARCH][3:]
+    store.drop(-1, [*gone, trials[0].number])  # the design stays: the evidence needs it
+    for seen in (store, a_store(storage)):
+        assert [one.number for one in seen.trials(-1)] == [one.number for one in trials if one.number not in gone]
+        assert (seen.dropped(-1), seen.dropped(0)) == (13, 0)
+    assert len(search(a_store(storage), 16)) == 48 - 13
+    assert len(search(a_store(storage), 24)) == 48 - 13 + 8
+
+
+def test_a_search_learns_from_the_trials_of_other_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = InMemoryStorage()
+    mine, other = a_store(storage), a_store(storage)
+    told: list[Trial] = []
+    tell, commit = Proposer.tell, mine.commit
+
+    def told_too(self: Proposer, trials: Sequence[Trial]) -> None:
+        told.extend(trials)
+        tell(self, trials)
+
+    def other_first(lease: Lease, evaluations: Sequence[Evaluation]) -> list[Trial] | None:
+        beside = other.lease(SEARCH, -1, 64, 8) if lease.kind == SEARCH else None
+        if beside is not None:
+            other.commit(beside, end(beside))
+        return commit(lease, evaluations)
+
+    monkeypatch.setattr(Proposer, "tell", told_too)
+    monkeypatch.setattr(mine, "commit", other_first)
+    everything = search(mine, 64)
+    assert len(everything) == 96
+    assert sorted(one.number for one in told) == sorted(one.number for one in everything if one.kind == SEARCH)
