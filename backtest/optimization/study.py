@@ -112,9 +112,9 @@ def default_name(description: Mapping[str, Any]) -> str:
 
 
 def join_study(optimizer: Optimizer, storage: BaseStorage, name: str | None = None) -> OptunaStore:
-    """Let an optimizer keep its trials in a study, which is made or resumed, and tell it what other studies saw: trials that are not among its own
-    (those of other studies, and those that were dropped) and looks at the holdout.
+    """Let an optimizer keep its trials in a study, which is made or resumed, and tell it what is not among them.
 
+    That are the trials of other studies of the storage that saw these bars, its own that were dropped, and looks at the holdout.
     name: default, see `default_name`. Raises InputError when the study of that name asks for something else.
     """
     description = describe(optimizer)
