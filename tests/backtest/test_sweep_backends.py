@@ -21,7 +21,7 @@ def market(instrument: bt.Instrument = frames.BTC, seed: int = 0) -> bt.Market:
     return bt.Market.from_frame(frames.bars(400, seed=seed), instrument, "15m")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster() -> Iterator[None]:
     """Dask on this machine alone: two worker processes, no dashboard, nothing written outside of a folder of the system's."""
     distributed = pytest.importorskip("distributed")
