@@ -17,7 +17,7 @@ from optuna.storages import BaseStorage
 from backtest.optimization.cells import Figures
 from backtest.optimization.encoding import frozen_trials
 from backtest.optimization.evaluation import Evaluation
-from backtest.optimization.proposer import distribution
+from backtest.optimization.proposer import distribution_of
 from backtest.optimization.records import SEARCH, Lease
 from backtest.optimization.scores import Score
 from backtest.optimization.space import Dimension
@@ -26,7 +26,7 @@ from backtest.optimization.store import OptunaStore, study_number
 
 BATCH = 16
 SPACE = tuple(Dimension(f"parameter_{place}", 0.0, 1.0) for place in range(20))
-DISTRIBUTIONS = {dimension.name: distribution(dimension) for dimension in SPACE}
+DISTRIBUTIONS = {dimension.name: distribution_of(dimension) for dimension in SPACE}
 
 
 def evaluations(random: np.random.Generator) -> list[Evaluation]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -21,8 +18,6 @@ from engine.errors import InputError
 from engine.parameters import Parameters
 
 DEFAULT_OUTPUT = Path("data/optimizer")
-# Settings that a search which goes on may change: how many trials, and how many at a time.
-_CHANGEABLE = ("trials", "batch")
 _STUDY_NAME = re.compile(r"[\w.+-]{1,100}")
 
 
@@ -208,15 +203,3 @@ def _word(strategy: type[Parameters], name: str, word: str) -> Any:
     if field is not None and field.annotation is bool and word.lower() in ("true", "false"):
         return word.lower() == "true"
     return word
-
-
-def study_name(asked: Request) -> str:
-    """Strategy, coins, timeframe and six digits that stand for all settings a search cannot change on its way."""
-    run = asked.configuration
-    fixed = {name: value for name, value in asked.settings.model_dump().items() if name not in _CHANGEABLE}
-    ranges = [[one.name, one.low, one.high, one.values] for one in asked.space]
-    told: Mapping[str, Any] = {"run": run.digest(), "optimizer": fixed, "space": ranges}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:6]
-    coins = "+".join(run.data.coins[:4]) + ("+more" if len(run.data.coins) > 4 else "")
-    plain = re.sub(r"[^\w.+-]", "", coins)
-    return f"{strategy_name(run.strategy)}-{plain}-{run.data.timeframe}-{digest}"

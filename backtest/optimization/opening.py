@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from backtest.optimization.arguments import Request, study_name
+from backtest.optimization.arguments import Request
 from backtest.optimization.optimize import Optimizer
-from backtest.optimization.records import MemoryStore, Trial
-from engine.errors import InputError
+from backtest.optimization.records import Trial
 
 # Windows that a study can have: -1 is the search over all of them.
 WINDOWS = range(-1, 50)
@@ -39,24 +39,28 @@ class OpenedStudy:
     where: str = ""
 
 
-_IN_MEMORY: dict[tuple[str, str], MemoryStore] = {}
-
-
 def open_study(optimizer: Optimizer, asked: Request) -> OpenedStudy:
     """Let an optimizer keep its trials in the study asked for, which is made when it is not there.
 
     The optimizer is told of what else saw these bars: trials of other studies, those that were pruned, looks at the holdout.
+    Raises InputError when the storage cannot be opened, or holds a study of that name that asks for something else.
     """
-    name = asked.study or study_name(asked)
-    store = _IN_MEMORY.setdefault((asked.storage or "", name), MemoryStore())
-    optimizer.store = store
-    optimizer.seen = sum(store.dropped(window) for window in WINDOWS)
-    return OpenedStudy(name)
+    from backtest.optimization.storages import DEFAULT_STORAGE, open_storage
+    from backtest.optimization.study import join_study
+
+    where = asked.storage or DEFAULT_STORAGE
+    store = join_study(optimizer, open_storage(where), asked.study)
+    return OpenedStudy(store.name, shown(where))
+
+
+def shown(storage: str) -> str:
+    """A storage as it may be printed: without the password of its address."""
+    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", storage)
 
 
 def open_kept(study: str, storage: str | None) -> KeptTrials:
     """The store of a study that is there. Raises InputError when it is not."""
-    found = _IN_MEMORY.get((storage or "", study))
-    if found is None:
-        raise InputError(f"study {study} is not known in {storage or 'the default storage'}")
-    return found
+    from backtest.optimization.storages import DEFAULT_STORAGE, open_storage
+    from backtest.optimization.study import load_study
+
+    return load_study(open_storage(storage or DEFAULT_STORAGE), study)

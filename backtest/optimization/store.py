@@ -116,10 +116,16 @@ class OptunaStore:
         """How many trials of a window were run and are passed over."""
         return len(self._dropped.get(str(window), []))
 
+    @property
+    def size(self) -> int:
+        """Trials that were run, those passed over among them."""
+        return len(self.all_trials()) + sum(len(numbers) for numbers in self._dropped.values())
+
     def touch_holdout(self, part: Part) -> None:
         """Record that this study has looked at the bars of a holdout, and how often."""
-        seen = self.attribute(HOLDOUT) or {"times": 0}
-        self.set_attribute(HOLDOUT, {"begin": part.begin, "end": part.end, "times": int(seen["times"]) + 1})
+        seen = self.attribute(HOLDOUT) or {"times": 0, "trials": 0}
+        trials = max(int(seen["trials"]), self.size)
+        self.set_attribute(HOLDOUT, {"begin": part.begin, "end": part.end, "times": int(seen["times"]) + 1, "trials": trials})
 
     def attribute(self, key: str) -> Any:
         """A plain value kept with the study, None when it is not there."""

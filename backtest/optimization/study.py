@@ -31,6 +31,8 @@ from engine.errors import InputError
 
 SCHEMA = 1
 DESCRIPTION = "description"
+# What may change from one command to the next: more trials go on with a study, and are told that it has seen its holdout.
+CHANGEABLE = ("trials", "batch")
 _HASH_LENGTH = 16
 _COINS_IN_A_NAME = 4
 
@@ -87,7 +89,7 @@ def describe(optimizer: Optimizer) -> dict[str, Any]:
         "schema": SCHEMA,
         "strategy": strategy_name(optimizer.strategy),
         "parameters": optimizer.strategy.model_dump(),
-        "settings": optimizer.settings.model_dump(),
+        "settings": {name: value for name, value in optimizer.settings.model_dump().items() if name not in CHANGEABLE},
         "space": {dimension.name: asdict(dimension) for dimension in optimizer.space},
         "account": optimizer.account.model_dump(),
         "execution": optimizer.execution.model_dump(),
@@ -128,8 +130,16 @@ def join_study(optimizer: Optimizer, storage: BaseStorage, name: str | None = No
     others = other_studies(storage, store.name, description)
     optimizer.store, optimizer.touch_holdout = store, store.touch_holdout
     dropped = sum(store.dropped(window) for window in (ROBUST, *range(len(optimizer.split.windows))))
-    optimizer.seen, optimizer.looks = others.trials + dropped, others.looks
+    optimizer.seen, optimizer.looks = others.trials + dropped, others.looks + _goes_on(store, optimizer)
     return store
+
+
+def _goes_on(store: OptunaStore, optimizer: Optimizer) -> int:
+    """1 when more trials are asked for than there were when this study looked at its holdout: the search then goes on knowing it."""
+    touched = store.attribute(HOLDOUT)
+    searches = 1 if optimizer.settings.mode == "robust" else len(optimizer.split.windows)
+    wanted = searches * (optimizer.settings.design + optimizer.settings.trials)
+    return int(touched is not None and wanted > int(touched["trials"]))
 
 
 def study_names(storage: BaseStorage) -> list[str]:

@@ -15,9 +15,14 @@ _SIZE = "--trials 8 --windows 2 --min-round-trips 1 --purge-hours 24 --threads 1
 SIMULATED, SMALL = _MARKET.split(), _SIZE.split()
 
 
+def journal_of(folder: Path) -> Path:
+    """Where the trials of a study that was run into a folder are."""
+    return folder.with_name(f"{folder.name}.log")
+
+
 def run_study(folder: Path, *extra: str, market: list[str] = SIMULATED) -> dict[str, Any]:
-    """Run `optimizer.py` into a folder and return its summary."""
-    assert command.main([*market, *SMALL, "--output", str(folder), *extra]) == 0
+    """Run `optimizer.py` into a folder, its trials in a journal beside it unless `extra` says otherwise, and return its summary."""
+    assert command.main([*market, *SMALL, "--storage", str(journal_of(folder)), "--output", str(folder), *extra]) == 0
     return json.loads((folder / "summary.json").read_text())
 
 

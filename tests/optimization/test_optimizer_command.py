@@ -15,12 +15,12 @@ import pytest
 
 from backtest.configuration import Configuration
 from backtest.optimization import command
-from backtest.optimization.arguments import request, study_name
+from backtest.optimization.arguments import request
 from backtest.optimization.files import FILES
 from backtest.optimization.opening import OpenedStudy
 from backtest.optimization.optimize import Optimizer
 from tests.conftest import COMPILED
-from tests.optimization.studies import SIMULATED, SMALL, assert_the_run_is_the_row, run_study
+from tests.optimization.studies import SIMULATED, SMALL, assert_the_run_is_the_row, journal_of, run_study
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_compiler = pytest.mark.skipif(not COMPILED, reason="thousands of runs take too long without the compiler")
@@ -71,7 +71,7 @@ def test_a_finished_study_only_reports_again(
     """Nothing is left to run; this time it is told, and the files are the same to the byte."""
     folder, summary = study
     loud = [word for word in SMALL if word != "--quiet"]
-    assert command.main([*SIMULATED, *loud, "--study", "first", "--output", str(tmp_path)]) == 0
+    assert command.main([*SIMULATED, *loud, "--storage", str(journal_of(folder)), "--study", "first", "--output", str(tmp_path)]) == 0
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
     out, err = capsys.readouterr()
@@ -144,7 +144,7 @@ def test_the_page_is_well_formed(study: tuple[Path, dict[str, Any]]) -> None:
 
 @needs_compiler
 def test_a_rolling_study_without_a_holdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [*SIMULATED, *SMALL, "--output", str(tmp_path)]
+    arguments = [*SIMULATED, *SMALL, "--storage", str(tmp_path.with_suffix(".log")), "--output", str(tmp_path)]
     assert command.main([*arguments, "--mode", "rolling", "--trials", "0", "--holdout", "0", "--strict", "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary == json.loads((tmp_path / "summary.json").read_text())
@@ -157,18 +157,19 @@ def test_a_rolling_study_without_a_holdout(tmp_path: Path, capsys: pytest.Captur
 
 @needs_compiler
 def test_analyze_export_and_prune(other: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["analyze", "second", "--top", "3"]) == 0
+    where = ["second", "--storage", str(journal_of(other[0]))]
+    assert command.main(["analyze", *where, "--top", "3"]) == 0
     out = capsys.readouterr().out
     assert "264 trials, 256 of the design" in out
     assert "step" in out
-    assert command.main(["export", "second", "--to", str(tmp_path / "trials.csv")]) == 0
+    assert command.main(["export", *where, "--to", str(tmp_path / "trials.csv")]) == 0
     assert len((tmp_path / "trials.csv").read_text().splitlines()) == 265
-    assert command.main(["export", "second", "--to", str(tmp_path / "trials.parquet")]) == 0
+    assert command.main(["export", *where, "--to", str(tmp_path / "trials.parquet")]) == 0
     assert pq.read_table(tmp_path / "trials.parquet").num_rows == 264
     capsys.readouterr()
-    assert command.main(["prune", "second", "--keep", "2"]) == 0
+    assert command.main(["prune", *where, "--keep", "2"]) == 0
     assert capsys.readouterr().out == "all windows: 6 trials dropped, 258 kept, 256 of them the design. All 264 stay counted.\n"
-    summary = run_study(tmp_path / "after", "--study", "second")  # runs none of the dropped ones again
+    summary = run_study(tmp_path / "after", "--study", *where)  # runs none of the dropped ones again
     assert (summary["trials"], summary["trials_seen"]) == (258, 264)
 
 
@@ -190,12 +191,15 @@ def test_analyze_export_and_prune(other: tuple[Path, dict[str, Any]], tmp_path: 
         (["--set", "optimizer.trials"], "--set optimizer.trials is refused: it must be optimizer.name=value"),
         (["--set", "kama_fast=40"], "kama_fast = 40 is refused: it must be below kama_slow = 30"),
         (["--set", "halt_z_threshold=0"], "halt_z_threshold = 0.0 is refused: it must not be above resume_z_threshold = -1.0"),
-        (["analyze", "nothing"], "study nothing is not known in the default storage"),
+        (["analyze", "nothing"], "study = 'nothing' is not in the storage"),
         (["prune", "nothing"], "the following arguments are required: --keep"),
         (["--data-dir", "nowhere"], "--data-dir nowhere is refused: there is no such folder or file"),
     ],
 )
-def test_bad_options_are_told_in_one_sentence(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_options_are_told_in_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where the default storage would be
     assert command.main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -258,14 +262,6 @@ def test_settings_come_from_file_option_and_assignment_in_this_order(tmp_path: P
     assert Configuration.read(file).strategy.name == "static_grid"  # main.py passes the table over
 
 
-def test_the_same_settings_are_the_same_study() -> None:
-    name = study_name(request(["--coins", "BTC", "ETH"]))
-    assert name.startswith("adaptive_grid-BTC+ETH-15m-")
-    assert study_name(request(["--coins", "BTC", "ETH", "--trials", "999", "--batch", "8", "--threads", "2"])) == name
-    assert study_name(request(["--coins", "BTC", "ETH", "--windows", "2"])) != name
-    assert study_name(request(["--coins", "BTC", "ETH", "--search", "gamma=off"])) != name
-
-
 def test_ranges_given_by_search() -> None:
     space = {
         one.name: one for one in request(["--search", "gamma=0.1:0.2", "--search", "kappa=off", "--search", "allow_short=true,false"]).space
@@ -273,3 +269,19 @@ def test_ranges_given_by_search() -> None:
     assert (space["gamma"].low, space["gamma"].high, space["gamma"].log) == (0.1, 0.2, True)
     assert "kappa" not in space
     assert space["allow_short"].values == (False, True)
+
+
+@needs_compiler
+def test_more_trials_go_on_with_the_study_and_know_of_the_look(tmp_path: Path) -> None:
+    first = run_study(tmp_path / "study", "--study", "long")
+    longer = run_study(tmp_path / "study", "--study", "long", "--trials", "12")
+    assert (first["trials"], longer["trials"]) == (264, 268)
+    assert (first["earlier_looks"], longer["earlier_looks"]) == (0, 1)
+
+
+@needs_compiler
+def test_a_second_study_of_the_same_bars_is_told_of_the_first(tmp_path: Path) -> None:
+    where = ["--storage", str(tmp_path / "shared.log")]
+    run_study(tmp_path / "one", "--study", "one", *where)
+    other = run_study(tmp_path / "two", "--study", "two", "--seed", "2", *where)
+    assert (other["trials_seen"], other["earlier_looks"]) == (528, 1)

@@ -17,7 +17,7 @@ from backtest.optimization import writing
 from backtest.optimization.encoding import frozen_trials
 from backtest.optimization.evaluation import Evaluation
 from backtest.optimization.leases import Leases
-from backtest.optimization.proposer import Proposer, distribution
+from backtest.optimization.proposer import Proposer, distribution_of
 from backtest.optimization.records import DESIGN, SEARCH, Lease, MemoryStore, Trial
 from backtest.optimization.storages import open_storage
 from backtest.optimization.store import OptunaStore
@@ -162,7 +162,7 @@ def test_trials_written_without_the_end_of_their_lease_do_not_count(storage: Bas
     killed.leases.worker = replace(Worker.this(), process=NO_PROCESS)
     lease = killed.lease(DESIGN, -1, 32, 8)
     assert lease is not None
-    distributions = {dimension.name: distribution(dimension) for dimension in SPACE}
+    distributions = {dimension.name: distribution_of(dimension) for dimension in SPACE}
     for frozen in frozen_trials(lease, end(lease), distributions)[:5]:
         storage.create_new_trial(killed.study, frozen)
     assert a_store(storage).trials(-1) == []
