@@ -25,6 +25,9 @@ def sensitivity() -> Schema:
         "change_points": POINTS,
         "sign_changed": flag("whether profit became loss or loss profit"),
         "liquidated": LIQUIDATED,
+        "draws": count("runs behind the row, each with other luck; the figures are their medians"),
+        "total_return_low": number("5 % of the draws are lower", "fraction", "the row is one run"),
+        "total_return_high": number("5 % of the draws are higher", "fraction", "the row is one run"),
     }
     scan = {
         "crossings": listed({"type": "number"}, "values at which the return crosses zero; empty: none in range"),
@@ -148,3 +151,43 @@ def exposure_ladder() -> Schema:
         "sentences": texts(SENTENCES),
     }
     return record(fields, "the run at several exposures", NOT_MADE)
+
+
+def evaluation() -> Schema:
+    """`evaluation`."""
+    unknown = "no start, or all alike"
+    share = number("probability by the horizon", "fraction")
+    low, high = number("5 % of the draws are lower", "fraction", unknown), number("5 % are higher", "fraction", unknown)
+    open_end = record({"probability": share, "low": low, "high": high}, "still undecided at the horizon")
+    ended = {
+        "probability": share,
+        "low": low,
+        "high": high,
+        "median_session": number("median length of the attempts that end so", "sessions", "none does"),
+        "by_session": listed({"type": "number"}, "probability of having ended so by session 0, 1, ..., horizon; fractions"),
+    }
+    incidence = {
+        "attempts": count("attempts made"),
+        "unfinished": count("attempts that the end of the bars cut off; they are censored, not left out"),
+        "mean_sessions": number("mean length of an attempt", "sessions", "no attempts"),
+        "outcomes": keyed({"anyOf": [record(ended), open_end]}, "how attempts end, by outcome"),
+    }
+    names = {"value": "expected value", "low": "5 % of the draws are lower", "high": "5 % are higher"}
+    value = {name: number(words, "quote", unknown) for name, words in names.items()}
+    fields = {
+        "schema": stamped(),
+        "method": text("the estimator and the bootstrap used"),
+        "rules": keyed({}, "the settings of [evaluation]; null: the rule is off"),
+        "symbols": texts("coins"),
+        "simulated": flag("whether the market was made up"),
+        "horizon": count("how long an attempt is followed", "sessions"),
+        "effective_starts": number("how many starts would not overlap", "starts"),
+        "mean_block": number("starts that stay together in the draws", "starts"),
+        "draws": count("bootstrap draws"),
+        "seed": count("seed of the draws"),
+        "starts": record(incidence, "over every start of a session"),
+        "paths": record(incidence, "over paths drawn from whole sessions", "none were asked for, or none could be drawn"),
+        "expected_value": record(value, "of one try with its fees and resets"),
+        "sentences": texts(SENTENCES),
+    }
+    return record(fields, "attempts at a funded account's evaluation", NOT_MADE)
