@@ -41,7 +41,8 @@ _COINS_IN_A_NAME = 4
 class OtherStudies:
     """What the other studies of a storage have seen of these bars.
 
-    trials: how many, of studies whose train parts overlap these of a same coin. looks: studies that have touched an overlapping holdout.
+    trials: how many, of studies whose train parts overlap these of a same coin. looks: how often they looked at bars of this holdout, be
+    it as theirs (once for each number of trials they looked with) or as bars that they searched or tested on (once a study).
     """
 
     trials: int
@@ -130,16 +131,16 @@ def join_study(optimizer: Optimizer, storage: BaseStorage, name: str | None = No
     others = other_studies(storage, store.name, description)
     optimizer.store, optimizer.touch_holdout = store, store.touch_holdout
     dropped = sum(store.dropped(window) for window in (ROBUST, *range(len(optimizer.split.windows))))
-    optimizer.seen, optimizer.looks = others.trials + dropped, others.looks + _goes_on(store, optimizer)
+    optimizer.seen, optimizer.looks = others.trials + dropped, others.looks + _own_looks(store, optimizer)
     return store
 
 
-def _goes_on(store: OptunaStore, optimizer: Optimizer) -> int:
-    """1 when more trials are asked for than there were when this study looked at its holdout: the search then goes on knowing it."""
-    touched = store.attribute(HOLDOUT)
+def _own_looks(store: OptunaStore, optimizer: Optimizer) -> int:
+    """How often this study looked at its holdout with fewer trials than it has, or is asked for, now: it went on knowing what it saw."""
+    touched = store.attribute(HOLDOUT) or {"looks": []}
     searches = 1 if optimizer.settings.mode == "robust" else len(optimizer.split.windows)
-    wanted = searches * (optimizer.settings.design + optimizer.settings.trials)
-    return int(touched is not None and wanted > int(touched["trials"]))
+    trials = max(store.size, searches * (optimizer.settings.design + optimizer.settings.trials))
+    return sum(looked < trials for looked in touched["looks"])
 
 
 def study_names(storage: BaseStorage) -> list[str]:
@@ -176,14 +177,22 @@ def other_studies(storage: BaseStorage, name: str, description: Mapping[str, Any
     for other, asked in _studies(storage):
         if other == name or not set(asked["data"]) & set(description["data"]):
             continue
-        touched = attributes[other].user_attrs.get(HOLDOUT)
-        if _overlap(mine, _parts(asked["trains"])):
-            found = _kept(storage, other)
+        found = _kept(storage, other)
+        if found and _overlap(mine, _parts(asked["trains"])):
             trials += found
-            names += [other] if found else []
-        if last is not None and touched is not None and _overlap(_parts([last]), [Part(touched["begin"], touched["end"])]):
-            looks += 1
+            names.append(other)
+        if last is not None:
+            held = Part(*last)
+            touched = attributes[other].user_attrs.get(HOLDOUT)
+            as_holdout = len(touched["looks"]) if touched and _overlap([held], [Part(touched["begin"], touched["end"])]) else 0
+            looks += max(as_holdout, int(found > 0 and _overlap([held], [_searched(asked)])))
     return OtherStudies(trials, looks, tuple(names))
+
+
+def _searched(asked: Mapping[str, Any]) -> Part:
+    """From the first train part of a described study to its holdout, or to its last bar when it has none."""
+    last_bar = max(int(one["last"]) for one in asked["data"].values())
+    return Part(min(begin for begin, _ in asked["trains"]), asked["holdout"][0] if asked["holdout"] else last_bar)
 
 
 def _studies(storage: BaseStorage) -> list[tuple[str, dict[str, Any]]]:

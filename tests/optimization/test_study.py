@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 import backtest as bt
 from backtest.optimization.evaluation import Evaluation
 from backtest.optimization.optimize import Optimizer
-from backtest.optimization.records import DESIGN, MemoryStore
+from backtest.optimization.records import DESIGN, SEARCH, MemoryStore
 from backtest.optimization.scores import Score
 from backtest.optimization.settings import Optimization
 from backtest.optimization.space import decoded, from_unit, search_space
@@ -37,12 +37,12 @@ def optimizer(markets: Any = None, strategy: Any = None, settings: dict[str, Any
     return Optimizer(markets or [market()], mine, settings=asked, store=MemoryStore(), **{**terms, **other})
 
 
-def with_trials(store: OptunaStore, batches: int = 1) -> OptunaStore:
+def with_trials(store: OptunaStore, batches: int = 1, kind: str = DESIGN) -> OptunaStore:
     """Batches of 8 trials in the middle of the space."""
     middle = decoded(store.space, from_unit(store.space, np.full((1, len(store.space)), 0.5))[0])
     trial = Evaluation(middle, Score(0.0, (), ()), (), np.zeros(3, np.float32))
     for _ in range(batches):
-        lease = store.lease(DESIGN, -1, 256, 8)
+        lease = store.lease(kind, -1, 256, 8)
         assert lease is not None
         assert len(store.commit(lease, [trial] * 8) or []) == 8
     return store
@@ -116,11 +116,37 @@ def test_trials_and_looks_of_other_studies_are_counted() -> None:
     assert asking.split.holdout is not None
     asking.touch_holdout(asking.split.holdout)
     asking.touch_holdout(asking.split.holdout)
-    assert first.attribute(HOLDOUT) == {"begin": asking.split.holdout.begin, "end": asking.split.holdout.end, "times": 2}
+    assert first.attribute(HOLDOUT) == {"begin": asking.split.holdout.begin, "end": asking.split.holdout.end, "looks": [24]}
     assert found_by(storage, optimizer(settings={"seed": 2}), "second") == (24, 1)
-    assert found_by(storage, optimizer(), "first") == (0, 0)  # it reports again, which is no new look
+    assert found_by(storage, optimizer(), "first") == (0, 1)  # it goes on from 24 trials to 264
     again = optimizer(settings={"seed": 3, "mode": "rolling"})
     assert found_by(storage, again) == (24, 1)  # whatever the mode
+
+
+def test_a_look_is_never_forgotten() -> None:
+    """256 of the design and 8 more are asked for: whoever looked before that many were there went on knowing the holdout."""
+    storage = InMemoryStorage()
+    asking = optimizer()
+    first = join_study(asking, storage, "first")
+    assert asking.split.holdout is not None
+    for earlier in range(3):
+        with_trials(first)
+        asking.touch_holdout(asking.split.holdout)
+        assert found_by(storage, optimizer(), "first") == (0, earlier + 1)
+    with_trials(with_trials(first, 29), 1, SEARCH)
+    asking.touch_holdout(asking.split.holdout)  # with all 264
+    assert found_by(storage, optimizer(), "first") == (0, 3)  # asked again, it still says so
+    assert found_by(storage, optimizer(settings={"seed": 2}), "second") == (264, 4)
+
+
+def test_a_study_that_searched_the_holdout_has_looked_at_it() -> None:
+    storage = InMemoryStorage()
+    join_study(optimizer(settings={"holdout": 0.0}), storage, "no trials")
+    assert found_by(storage, optimizer()) == (0, 0)
+    with_trials(join_study(optimizer(settings={"holdout": 0.0}), storage, "whole"))
+    assert found_by(storage, optimizer()) == (8, 1)
+    with_trials(join_study(optimizer(settings={"holdout": 0.0, "seed": 2}), storage, "whole too"))
+    assert found_by(storage, optimizer()) == (16, 2)
 
 
 def test_studies_of_other_coins_or_other_times_do_not_count() -> None:
