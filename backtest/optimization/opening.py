@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -55,7 +54,17 @@ def open_study(optimizer: Optimizer, asked: Request) -> OpenedStudy:
 
 def shown(storage: str) -> str:
     """A storage as it may be printed: without the password of its address."""
-    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", storage)
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    from backtest.optimization.storages import without_password
+
+    if "://" not in storage:
+        return storage
+    try:
+        return without_password(make_url(storage))
+    except ArgumentError:  # cannot be, for it was opened
+        return storage.partition("://")[0]
 
 
 def open_kept(study: str, storage: str | None) -> KeptTrials:

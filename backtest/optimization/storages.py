@@ -150,7 +150,7 @@ def _database(address: str) -> BaseStorage:
     except ArgumentError:
         raise InputError("storage is refused: its address cannot be read; it must look like postgresql://user:password@host/name") from None
     kind = {"postgres": "postgresql"}.get(url.get_backend_name(), url.get_backend_name())
-    shown = _without_password(url)
+    shown = without_password(url)
     if url.host is not None and "@" in url.host:
         raise InputError("storage is refused: its address has more than one @; an @ of a password is written %40")
     if kind not in ("sqlite", *DRIVERS):
@@ -183,7 +183,7 @@ def _tables_in_the_making(error: BaseException) -> bool:
     return isinstance(error, (IntegrityError, StorageInternalError)) or "already exists" in str(error)
 
 
-def _without_password(url: Any) -> str:
+def without_password(url: Any) -> str:
     """An address as it may be shown."""
     hidden = url.update_query_dict({"password": "***"}) if "password" in url.query else url
     return str(hidden.render_as_string(hide_password=True))
