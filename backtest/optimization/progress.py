@@ -60,7 +60,7 @@ class _Rate:
 
 def score_text(best: float) -> str:
     """A score as people read it."""
-    return f"best {best:.3f}" if math.isfinite(best) else "no score yet"
+    return f"best {best:.3f}" if math.isfinite(best) else "no feasible set yet"
 
 
 class Lines:

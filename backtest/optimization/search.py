@@ -121,6 +121,6 @@ class Search:
         self.evaluator.clock.storing += perf_counter() - began
         if self.watch is not None:
             trials = self.store.trials(self.window)
-            best = max((trial.guided for trial in trials), default=float("-inf"))
+            best = max((trial.value for trial in trials if trial.feasible), default=float("-inf"))
             self.watch(len(trials), self.total, best)
         return made or []

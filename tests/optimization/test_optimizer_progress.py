@@ -28,7 +28,7 @@ def test_lines_come_every_half_minute_and_at_the_end() -> None:
         lines.watch(done, 1000, float("-inf") if done < 500 else 0.25)
     assert sink.getvalue().splitlines() == [
         "searching all windows",
-        "300 of 1,000 sets, 30 %, 10.0 sets/s, no score yet, 70 s left",
+        "300 of 1,000 sets, 30 %, 10.0 sets/s, no feasible set yet, 70 s left",
         "600 of 1,000 sets, 60 %, 10.0 sets/s, best 0.250, 40 s left",
         "900 of 1,000 sets, 90 %, 10.0 sets/s, best 0.250, 10 s left",
         "1,000 of 1,000 sets, 100 %, 10.0 sets/s, best 0.250",
