@@ -14,7 +14,7 @@ from backtest.metrics import equity as curve
 from backtest.optimization.cells import Cell, CellRun, Figures, cells_of
 from backtest.optimization.evaluation import Clock, Evaluator, scored_execution
 from backtest.optimization.evidence.daily import sharpe, sharpes
-from backtest.optimization.evidence.deflated_sharpe import DeflatedSharpe, deflated_sharpe, smallest_detectable_sharpe
+from backtest.optimization.evidence.deflated_sharpe import DeflatedSharpe, deflated_sharpe
 from backtest.optimization.evidence.design import sobol_design
 from backtest.optimization.evidence.holdout import Holdout, holdout
 from backtest.optimization.evidence.overfitting import BLOCKS, Overfitting, overfitting
@@ -164,7 +164,7 @@ class Optimizer:
             queue = self._under_queue(mine[-1], part)
             last["buy_and_hold"] = held
             days.append(_days(part))
-        proof = self._proof(choices, daily, found, queue, last.get("best"))
+        proof = self._proof(choices, daily, found, queue)
         out = {
             "best": np.concatenate([tests, last.get("best", np.zeros(0))]),
             "defaults": np.concatenate([*(one for _, one in other_daily["test"]), last.get("defaults", np.zeros(0))]),
@@ -279,7 +279,6 @@ class Optimizer:
         daily: Mapping[str, Sequence[tuple[int, np.ndarray]]],
         found: Holdout | None,
         queue: float,
-        last: np.ndarray | None,
     ) -> Proof:
         left_out: list[str] = []
         choice = choices[-1]
@@ -302,12 +301,16 @@ class Optimizer:
             plateau_share=choice.plateau.share if choice.trial.feasible else math.nan,
             train_sharpe=train_sharpe,
             detectable=math.nan if deflated is None else deflated.detectable,
-            detectable_holdout=math.nan if last is None or last.size < 2 else smallest_detectable_sharpe(last.size),
+            detectable_holdout=math.nan if found is None else found.detectable,
             earlier_looks=self.looks,
         )
-        if not choice.trial.feasible:
-            left_out.append("No set kept all hard constraints: the least bad one is shown, and its plateau does not count.")
+        left_out += [_unfit(one) for one in choices if not one.trial.feasible]
         return Proof(deflated, pbo, walked, found, queue, verdict(evidence), tuple(left_out))
+
+
+def _unfit(choice: Choice) -> str:
+    where = "" if choice.window == ROBUST else f" in window {choice.window + 1}"
+    return f"No set kept all hard constraints{where}: the least bad one is shown, and its plateau does not count."
 
 
 def _or_none(make: Callable[[], Any], name: str, left_out: list[str]) -> Any:

@@ -16,8 +16,9 @@ import pytest
 from backtest.configuration import Configuration
 from backtest.optimization import command
 from backtest.optimization.arguments import request
+from backtest.optimization.evidence import a_year
 from backtest.optimization.files import FILES
-from backtest.optimization.opening import OpenedStudy
+from backtest.optimization.opening import OpenedStudy, shown
 from backtest.optimization.optimize import Optimizer
 from tests.conftest import COMPILED
 from tests.optimization.studies import SIMULATED, SMALL, assert_the_run_is_the_row, journal_of, run_study
@@ -113,6 +114,8 @@ def test_the_label_never_stands_without_its_tests(study: tuple[Path, dict[str, A
     folder, summary = study
     page = (folder / "report.html").read_text()
     assert summary["verdict"]["label"] in page
+    detectable = a_year(summary["evidence"]["holdout"]["detectable"])  # of the holdout's own skew and kurtosis
+    assert f"the holdout would show four times in five is {detectable:.2f} a year." in " ".join(summary["verdict"]["sentences"])
     names = [test["name"] for test in summary["verdict"]["tests"]]
     assert len(names) == 7
     assert all(name in page for name in names)
@@ -243,6 +246,18 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert capsys.readouterr().err == wanted
 
 
+@pytest.mark.parametrize(
+    "storage",
+    ["postgresql://me:secret@host/name", "postgresql://me:sec/ret@host/name", "mysql://host/name?user=me&password=secret"],
+)
+def test_a_storage_is_printed_without_its_password(storage: str) -> None:
+    text = shown(storage)
+    assert "sec" not in text
+    assert "ret" not in text
+    assert text.partition("://")[0] == storage.partition("://")[0]
+    assert shown("my/studies.log") == "my/studies.log"
+
+
 def test_the_program_itself_leaves_without_a_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "optimizer.py", "--search", "gama=0:1"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
@@ -277,6 +292,7 @@ def test_more_trials_go_on_with_the_study_and_know_of_the_look(tmp_path: Path) -
     longer = run_study(tmp_path / "study", "--study", "long", "--trials", "12")
     assert (first["trials"], longer["trials"]) == (264, 268)
     assert (first["earlier_looks"], longer["earlier_looks"]) == (0, 1)
+    assert run_study(tmp_path / "study", "--study", "long", "--trials", "12") == longer  # the look is not forgotten by asking again
 
 
 @needs_compiler

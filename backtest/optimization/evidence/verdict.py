@@ -171,7 +171,7 @@ def _tests(of: Evidence) -> tuple[Criterion, ...]:
         _test(
             "3 bp row", of.three_basis_points, ">= 0", of.three_basis_points >= 0.0,
             f"When price must pass an order by 3 basis points to fill it, the return is {_percent(of.three_basis_points)}.",
-            f"When price must pass an order by 3 basis points to fill it, {_percent(of.three_basis_points)} is left: the queue's profit.",
+            f"When price must pass an order by 3 basis points to fill it, the return is {_percent(of.three_basis_points)}: a loss.",
         ),
         _test(
             "plateau share", plain, f">= {LEAST_PLATEAU_SHARE:g}", plain >= LEAST_PLATEAU_SHARE,
@@ -196,7 +196,7 @@ def _overfit(of: Evidence) -> dict[str, str]:
 def _too_short(of: Evidence) -> str:
     """Why the holdout could not have shown an edge; empty when it could have."""
     if math.isnan(of.holdout_low) or math.isnan(of.holdout_high):
-        return "the holdout has too few days for an interval"
+        return "there is no holdout, or it has too few days for an interval"
     undecided = of.holdout_low <= 0.0 < of.holdout_high
     if undecided and of.train_sharpe > 0.0 and of.detectable_holdout > of.train_sharpe:
         return (
