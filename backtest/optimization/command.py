@@ -19,6 +19,7 @@ from backtest.optimization.reach import longest_lot_age, longest_warmup
 from backtest.optimization.records import MemoryStore
 from backtest.optimization.stress import stress_rows
 from backtest.optimization.study_commands import COMMANDS, run_study_command
+from backtest.optimization.tables import warning_sentences
 
 
 def optimizer_of(asked: Request, markets: Sequence[Market], warmup: int, purge_hours: float) -> Optimizer:
@@ -56,7 +57,8 @@ def _search(argv: list[str]) -> None:
         wall = perf_counter() - began
         told.say("simulated scenarios")
         stress, missing = stress_rows(outcome, run.data, warmup)
-    notes = [note for note in (purge.note if asked.settings.purge_hours is None else "", missing) if note]
+    own = [note for note in (purge.note if asked.settings.purge_hours is None else "", missing) if note]
+    notes = [*warning_sentences(outcome, markets), *own]
     _finish(asked, opened.name, outcome, markets, stress, notes, wall)
 
 

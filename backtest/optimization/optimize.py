@@ -26,6 +26,7 @@ from backtest.optimization.records import DESIGN, Store, Trial
 from backtest.optimization.search import Search, Watch
 from backtest.optimization.settings import Optimization
 from backtest.optimization.space import Space, decoded, encoded
+from backtest.uncertainty.estimate import LEAST_DAYS
 from engine.account import Account
 from engine.errors import InputError
 from engine.execution import Execution
@@ -304,8 +305,25 @@ class Optimizer:
             detectable_holdout=math.nan if found is None else found.detectable,
             earlier_looks=self.looks,
         )
-        left_out += [_unfit(one) for one in choices if not one.trial.feasible]
+        left_out += _unknown(deflated, pbo, found, choice) + [_unfit(one) for one in choices if not one.trial.feasible]
         return Proof(deflated, pbo, walked, found, queue, verdict(evidence), tuple(left_out))
+
+
+def _unknown(deflated: DeflatedSharpe | None, pbo: Overfitting | None, found: Holdout | None, choice: Choice) -> list[str]:
+    """Why a figure that was computed is not known, one sentence each."""
+    reasons = []
+    if deflated is not None and math.isnan(deflated.probability):
+        reasons.append(
+            f"The deflated Sharpe ratio needs {LEAST_DAYS} train days (there are {deflated.days}), returns that vary, and two sets of the "
+            "design that traded."
+        )
+    if pbo is not None and math.isnan(pbo.probability):
+        reasons.append(f"The probability of overfitting needs {2 * BLOCKS} train days (there are {pbo.days}).")
+    if found is not None and math.isnan(found.total_return.low):
+        reasons.append(f"The holdout interval needs {LEAST_DAYS} days (there are {found.days}).")
+    if math.isnan(choice.plateau.share):
+        reasons.append("The plateau share needs a best score above zero, and a number that changes it.")
+    return reasons
 
 
 def _unfit(choice: Choice) -> str:

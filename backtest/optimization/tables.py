@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from backtest.data.market import Market
+from backtest.data.timeframe import utc_text
 from backtest.optimization.cells import Figures
 from backtest.optimization.evidence.daily import a_year
 from backtest.optimization.evidence.verdict import Criterion
@@ -139,6 +141,24 @@ def count_sentences(outcome: Outcome) -> list[str]:
         lines.append(f"The holdout had been looked at {times} before: what it says now is weaker than it looks.")
     else:
         lines.append("No earlier study of this storage had looked at the holdout.")
+    if outcome.settings.mode == "rolling":
+        lines.append("Rolling mode: deflated Sharpe ratio, overfitting and plateau are those of the last window's search.")
+    return lines
+
+
+def warning_sentences(outcome: Outcome, markets: Sequence[Market]) -> list[str]:
+    """What a reader of the label must not miss: bars that were not used, and a best set that lost a whole account."""
+    lines = []
+    begins = {market.symbol: int(market.time[market.trade_from]) for market in markets}
+    ends = {market.symbol: int(market.end_time) for market in markets}
+    latest, earliest = max(begins, key=lambda name: begins[name]), min(ends, key=lambda name: ends[name])
+    if begins[latest] > min(begins.values()):
+        lines.append(f"The study begins with {latest} at {utc_text(begins[latest])}: earlier bars of the others are not used.")
+    if ends[earliest] < max(ends.values()):
+        lines.append(f"The study ends with {earliest} at {utc_text(ends[earliest])}: later bars of the others are not used.")
+    ruined = [f"{row.coins} {part_name(row, outcome.settings)}" for row in outcome.rows if row.whose == BEST and row.figures.liquidations]
+    if ruined:
+        lines.append(f"The best set was liquidated in {', '.join(ruined)}.")
     return lines
 
 

@@ -72,10 +72,8 @@ def side_by_side(found: Sequence[Pair], label: str) -> Table:
 
 def _evidence(outcome: Outcome) -> str:
     rows = [[Cell(name), Cell(value, math.nan), Cell(meaning)] for name, value, meaning in evidence_rows(outcome)]
-    lines = [*count_sentences(outcome), *outcome.proof.left_out]
-    if outcome.settings.mode == "rolling":
-        lines.append("Rolling mode: deflated Sharpe ratio, overfitting and plateau are those of the last window's search.")
-    return Table("evidence", ["figure", "value", "meaning"], [rows], ends_in_words=True).html() + paragraphs(lines)
+    table = Table("evidence", ["figure", "value", "meaning"], [rows], ends_in_words=True)
+    return table.html() + paragraphs([*count_sentences(outcome), *outcome.proof.left_out])
 
 
 def _parameters(outcome: Outcome) -> str:
