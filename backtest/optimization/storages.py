@@ -36,6 +36,7 @@ DRIVERS = {"postgresql": "psycopg2-binary", "mysql": "pymysql"}
 _MODULES = {"postgresql": ("psycopg2", "psycopg"), "mysql": ("pymysql", "MySQLdb")}
 _NAMES_OF_MODULES = {"MySQLdb": "mysqldb"}
 _POLL_SECONDS = 0.002
+_JOURNAL_BEGINS = b'{"op_code"'
 
 
 class ProcessLock(BaseJournalFileLock):
@@ -133,12 +134,22 @@ def open_storage(text: str) -> BaseStorage:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in JOURNAL_ENDINGS:
+            _check_journal(path)
             return JournalStorage(Journal(str(path)))
     except OSError as error:
         raise InputError(f"storage = {text!r} is refused: it cannot be opened ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, AssertionError):  # whatever Optuna stumbles over
         raise InputError(f"storage = {text!r} is refused: it is not a journal of studies") from None
     return _database(f"sqlite:///{path}")
+
+
+def _check_journal(path: Path) -> None:
+    """Raises ValueError for a file of another kind: its last line must not be cut off, nor ours be written behind it."""
+    if path.exists():
+        with path.open("rb") as file:
+            head = file.read(len(_JOURNAL_BEGINS))
+        if not _JOURNAL_BEGINS.startswith(head):
+            raise ValueError(path)
 
 
 def _database(address: str) -> BaseStorage:

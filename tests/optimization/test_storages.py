@@ -93,3 +93,21 @@ def test_a_worker_that_finds_the_tables_in_the_making_asks_again(tmp_path: Path,
     monkeypatch.setattr(storages, "wait_random", lambda *_: 0.0)
     assert open_storage(str(tmp_path / "a.db")).get_all_studies() == []
     assert len(tries) == 3
+
+
+FOREIGN = ("a diary, one line without an end", "not json\n", '{"op_code": 99, "worker_id": "a"}\n', "[1, 2]\n", "[1]\n[2]\n")
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_a_file_of_another_kind_is_refused_and_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "own.log"
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"own\.log' is refused: it is not a journal of studies$"):
+        open_storage(str(file))
+    assert file.read_text() == text
+
+
+def test_a_journal_torn_in_its_first_line_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "torn.log"
+    file.write_text('{"op_')
+    assert open_storage(str(file)).get_all_studies() == []
