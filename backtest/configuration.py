@@ -183,7 +183,14 @@ class Configuration:
         table, dot, plain = name.rpartition(".")
         if dot and table not in TABLES:
             raise InputError(f"--set {assignment}: {table} is not a table{nearest(table, TABLES)}")
-        holders = [owner for owner, names in owners.items() if plain in names and table in ("", owner)]
+        # A bare name must not put rules of a funded account above a run that has none.
+        searched = [table] if dot else [one for one in owners if one != "evaluation" or self.evaluation is not None]
+        holders = [owner for owner in searched if plain in owners[owner]]
+        if not holders and not dot and plain in owners["evaluation"]:
+            raise InputError(
+                f"--set {assignment}: {plain} is a rule of a funded account, and this run has none; "
+                f"say evaluation.{plain} to switch them on"
+            )
         if not holders:
             known = owners[table] if dot else [one for names in owners.values() for one in names]
             raise InputError(f"--set {assignment}: {plain} is not a setting{nearest(plain, known)}")
