@@ -104,6 +104,7 @@ def summary_schema() -> Schema:
         "worst_days": studies.worst_days(),
         "ablation": studies.ablation(),
         "exposure_ladder": studies.exposure_ladder(),
+        "evaluation": studies.evaluation(),
     }
     return whole(SUMMARY, "A run: `main.py --json` and summary.json in its folder.", fields)
 
