@@ -22,6 +22,7 @@ from backtest.evaluation.incidence import cumulative_incidence
 from backtest.evaluation.paths import path_wallet, whole_sessions
 from backtest.evaluation.rendering import as_json, evaluation_table
 from backtest.evaluation.study import EvaluationStudy, _wallet, evaluation_study, expected_value
+from backtest.report.findings import assumptions
 from engine.risk_gates import OUTCOMES, PASSED
 from tests.backtest import frames
 
@@ -172,6 +173,12 @@ def test_a_result_carries_its_own_settings() -> None:
     assert json.dumps(as_json(evaluation_study(result, paths=0, **FEW))) == json.dumps(as_json(direct))
     with pytest.raises(bt.InputError, match="beside a result"):
         evaluation_study(result, GRID)
+
+
+def test_a_run_under_rules_names_them_beside_its_assumptions() -> None:
+    told = assumptions(bt.run(market(), GRID, TERMS[1], evaluation=RULES))["rules above it"]
+    assert told == "target 12, daily loss 20, drawdown 30 end of day; sessions 00:00 to 00:00 UTC, flat at their end"
+    assert "rules above it" not in assumptions(bt.run(market(), GRID, TERMS[1]))
 
 
 def test_several_coins_need_one_wallet() -> None:
