@@ -1,4 +1,4 @@
-"""The options of `main.py`: what they are called, and what they change in a configuration."""
+"""The options of `main.py`, and those it shares with `optimizer.py`: what they are called, and what they change in a configuration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIRECT = {
     "bars_from": ("data", "bars_from"),
     "sub_bars": ("data", "sub_bars"),
     "filters": ("data", "filters"),
-    "seed": ("data", "seed"),
+    "market_seed": ("data", "seed"),
     "scenario": ("data", "scenario"),
     "capital": ("account", "capital"),
     "leverage": ("account", "leverage"),
@@ -38,6 +38,63 @@ DIRECT = {
 }
 
 
+def add_run_options(parser: Parser, seed: str = "--seed") -> None:
+    """The options of market, account, execution and strategy, which `configuration` reads. seed: what the market's is called."""
+    _market_options(parser, seed)
+    _account_options(parser)
+    _execution_options(parser)
+    _strategy_options(parser)
+
+
+def _market_options(parser: Parser, seed: str) -> None:
+    market = parser.add_argument_group("market")
+    market.add_argument("--coins", nargs="+", metavar="COIN", help="coins or symbols, such as BTC ETH (default: BTC)")
+    market.add_argument("--start", metavar="DATE", help="first bar that may trade, UTC")
+    market.add_argument("--end", metavar="DATE", help="end, exclusive, UTC")
+    market.add_argument("--timeframe", metavar="TF", help="length of a bar, 1m to 1d (default: 15m)")
+    market.add_argument("--source", metavar="NAME", help="auto, cache, exchange, files or simulated (default: auto)")
+    market.add_argument("--exchange", metavar="NAME", help="exchange, by its name in ccxt (default: binanceusdm)")
+    market.add_argument("--data-dir", metavar="DIR", help="folder with market data files, archives, or one file")
+    market.add_argument("--cache-dir", metavar="DIR", help="folder of downloaded data (default: data/cache)")
+    market.add_argument("--refresh", action="store_true", help="download the dates asked for again, in place of what is cached")
+    market.add_argument("--max-gap-pct", metavar="X", help="most missing bars allowed, percent (default: 1)")
+    market.add_argument("--bars-from", metavar="TF", help="make the bars of finer ones, such as 1m")
+    market.add_argument("--sub-bars", metavar="TF", help="walk orders on finer bars, such as 1m")
+    market.add_argument(
+        "--filters", nargs="+", metavar="COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL", help="filters of coins that cannot be looked up"
+    )
+    market.add_argument(seed, metavar="N", dest="market_seed", help="seed of the simulated market")
+    market.add_argument("--scenario", metavar="NAME", help="what happens in the simulated market (default: nothing)")
+
+
+def _account_options(parser: Parser) -> None:
+    account = parser.add_argument_group("account")
+    account.add_argument(
+        "--capital", metavar="X", help="starting balance, each coin's own when wallets are separate (default: 10000)"
+    )
+    account.add_argument(
+        "--leverage", metavar="X", help="divides initial margin and, by default, multiplies order size (default: 1)"
+    )
+    account.add_argument("--wallet", metavar="KIND", help="shared or separate (default: separate)")
+    account.add_argument("--margin", metavar="KIND", help="cross or isolated (default: cross)")
+
+
+def _execution_options(parser: Parser) -> None:
+    execution = parser.add_argument_group("execution")
+    execution.add_argument("--fees", metavar="PRESET", help=f"{' or '.join(FEE_PRESETS)}")
+    execution.add_argument("--fills", metavar="RULE", help="touch, or through: traded through by a tick (default: touch)")
+    execution.add_argument("--through-bps", metavar="X", help="basis points beyond a limit price that the path must reach")
+    execution.add_argument("--path", metavar="PATH", help="nearest, low_first or high_first (default: nearest)")
+
+
+def _strategy_options(parser: Parser) -> None:
+    strategy = parser.add_argument_group("strategy and settings")
+    strategy.add_argument("--strategy", metavar="NAME", help="adaptive_grid or static_grid (default: adaptive_grid)")
+    strategy.add_argument("--no-short", action="store_true", help="do not sell short")
+    strategy.add_argument("--config", metavar="FILE", help="TOML file with [strategy], [account], [execution], [data] ...")
+    strategy.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting; may be given several times")
+
+
 def build_parser() -> Parser:
     """The parser of `main.py`."""
     parser = Parser(
@@ -46,44 +103,7 @@ def build_parser() -> Parser:
         epilog="Exit codes: 0 done, 2 bad input, 3 the data source could not be read or has nothing for the coin.",
         allow_abbrev=False,
     )
-    text: dict[str, Any] = {"default": None}
-    market = parser.add_argument_group("market")
-    market.add_argument("--coins", nargs="+", metavar="COIN", help="coins or symbols, such as BTC ETH (default: BTC)", **text)
-    market.add_argument("--start", metavar="DATE", help="first bar that may trade, UTC", **text)
-    market.add_argument("--end", metavar="DATE", help="end, exclusive, UTC", **text)
-    market.add_argument("--timeframe", metavar="TF", help="length of a bar, 1m to 1d (default: 15m)", **text)
-    market.add_argument("--source", metavar="NAME", help="auto, cache, exchange, files or simulated (default: auto)", **text)
-    market.add_argument("--exchange", metavar="NAME", help="exchange, by its name in ccxt (default: binanceusdm)", **text)
-    market.add_argument("--data-dir", metavar="DIR", help="folder with market data files, archives, or one file", **text)
-    market.add_argument("--cache-dir", metavar="DIR", help="folder of downloaded data (default: data/cache)", **text)
-    market.add_argument("--refresh", action="store_true", help="download the dates asked for again, in place of what is cached")
-    market.add_argument("--max-gap-pct", metavar="X", help="most missing bars allowed, percent (default: 1)", **text)
-    market.add_argument("--bars-from", metavar="TF", help="make the bars of finer ones, such as 1m", **text)
-    market.add_argument("--sub-bars", metavar="TF", help="walk orders on finer bars, such as 1m", **text)
-    market.add_argument(
-        "--filters", nargs="+", metavar="COIN=TICK,STEP,MIN_QTY,MIN_NOTIONAL", help="filters of coins that cannot be looked up", **text
-    )
-    market.add_argument("--seed", metavar="N", help="seed of the simulated market", **text)
-    market.add_argument("--scenario", metavar="NAME", help="what happens in the simulated market (default: nothing)", **text)
-    account = parser.add_argument_group("account")
-    account.add_argument(
-        "--capital", metavar="X", help="starting balance, each coin's own when wallets are separate (default: 10000)", **text
-    )
-    account.add_argument(
-        "--leverage", metavar="X", help="divides initial margin and, by default, multiplies order size (default: 1)", **text
-    )
-    account.add_argument("--wallet", metavar="KIND", help="shared or separate (default: separate)", **text)
-    account.add_argument("--margin", metavar="KIND", help="cross or isolated (default: cross)", **text)
-    execution = parser.add_argument_group("execution")
-    execution.add_argument("--fees", metavar="PRESET", help=f"{' or '.join(FEE_PRESETS)}", **text)
-    execution.add_argument("--fills", metavar="RULE", help="touch, or through: traded through by a tick (default: touch)", **text)
-    execution.add_argument("--through-bps", metavar="X", help="basis points beyond a limit price that the path must reach", **text)
-    execution.add_argument("--path", metavar="PATH", help="nearest, low_first or high_first (default: nearest)", **text)
-    strategy = parser.add_argument_group("strategy and settings")
-    strategy.add_argument("--strategy", metavar="NAME", help="adaptive_grid or static_grid (default: adaptive_grid)", **text)
-    strategy.add_argument("--no-short", action="store_true", help="do not sell short")
-    strategy.add_argument("--config", metavar="FILE", help="TOML file with [strategy], [account], [execution], [data] ...", **text)
-    strategy.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting; may be given several times")
+    add_run_options(parser)
     output = parser.add_argument_group("output")
     output.add_argument("--output", metavar="DIR", default=str(DEFAULT_OUTPUT), help=f"where run folders go (default: {DEFAULT_OUTPUT})")
     output.add_argument(
@@ -133,8 +153,7 @@ def configuration(options: argparse.Namespace) -> Configuration:
         if values:
             part: Parameters = getattr(settings, table)
             settings = replace(settings, **{table: part.replace(**values)})
-    for assignment in options.set:
-        settings = settings.set(assignment)
+    settings = settings.set(*options.set)
     if options.no_short:
         if "allow_short" not in type(settings.strategy).model_fields:
             raise InputError(f"--no-short is refused: {strategy_name(settings.strategy)} has no allow_short")

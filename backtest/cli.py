@@ -74,33 +74,11 @@ def print_comparison(folders: list[str], console: Console, as_json: bool = False
 
 def run_configuration(settings: Configuration, refresh: bool = False, quiet: bool = True) -> Result:
     """Load the markets and run. Raises InputError or SourceError."""
-    from backtest.data.instrument import instrument_from_filters
-    from backtest.data.load import load_markets
-    from backtest.data.progress import watcher
+    from backtest.loading import configured_markets
     from backtest.run import run
     from backtest.run_progress import run_progress
 
-    data = settings.data
-    with watcher(quiet) as watching:
-        markets = load_markets(
-            data.coins,
-            data.start,
-            data.end,
-            timeframe=data.timeframe,
-            source=data.source,
-            exchange=data.exchange,
-            data_dir=data.data_dir,
-            warmup=settings.strategy.warmup_bars(),
-            sub_bars=data.sub_bars,
-            seed=data.seed,
-            max_gap_pct=data.max_gap_pct,
-            instruments=[instrument_from_filters(text) for text in data.filters],
-            scenario=data.scenario,
-            bars_from=data.bars_from,
-            cache_dir=data.cache_dir,
-            refresh=refresh,
-            watcher=watching,
-        )
+    markets = configured_markets(settings.data, settings.strategy.warmup_bars(), refresh, quiet)
     account, execution, rules = settings.account, settings.execution, settings.evaluation
     with run_progress(quiet) as watch:
         result: Result = run(markets, settings.strategy, account=account, execution=execution, evaluation=rules, watch=watch)

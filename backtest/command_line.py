@@ -65,8 +65,8 @@ def run_command(command: Callable[[list[str]], int | None], argv: list[str] | No
     except SourceError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_SOURCE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader has left (`| head`); Python must not complain about it when it flushes at exit.

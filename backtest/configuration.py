@@ -29,6 +29,8 @@ TABLES = ("strategy", "account", "execution", "data", "evaluation")
 
 # A rule of [evaluation] that is switched off, in a file.
 OFF = "none"
+# A table that a run passes over: `optimizer.py` reads it from the same file.
+OPTIMIZER_TABLE = "optimizer"
 
 # Maker and taker fee of the presets of --fees.
 FEE_PRESETS: dict[str, tuple[float, float]] = {"regular": (0.0002, 0.0005), "market_maker": (-0.00005, 0.0002)}
@@ -103,6 +105,17 @@ def strategy_parameters(strategy: Any) -> dict[str, Any]:
     return dict(getattr(strategy, "parameters", None) or {})
 
 
+def read_tables(path: str | Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises InputError, one sentence that names the file."""
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"configuration {path} cannot be read: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"configuration {path} is not valid TOML: {error}") from None
+
+
 @dataclass(frozen=True)
 class Configuration:
     """Everything a run is made from."""
@@ -117,7 +130,7 @@ class Configuration:
     def from_tables(cls, tables: Mapping[str, Any]) -> Configuration:
         """From the tables of a TOML file; what is not given has its default. Raises InputError, one sentence."""
         for name, table in tables.items():
-            if name not in TABLES:
+            if name not in (*TABLES, OPTIMIZER_TABLE):
                 raise InputError(f"[{name}] is not a table of a configuration{nearest(name, TABLES)}")
             if not isinstance(table, Mapping):
                 raise InputError(f"{name} = {table!r} is refused: it must be a table, [{name}]")
@@ -134,13 +147,7 @@ class Configuration:
     @classmethod
     def read(cls, path: str | Path) -> Configuration:
         """From a TOML file. Raises InputError, one sentence that names the file."""
-        path = Path(path)
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"configuration {path} cannot be read: {error.strerror or error}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"configuration {path} is not valid TOML: {error}") from None
+        tables = read_tables(path)
         try:
             return cls.from_tables(tables)
         except InputError as error:
@@ -171,38 +178,28 @@ class Configuration:
         tables["data"].pop("data_dir", None)
         return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:6]
 
-    def set(self, assignment: str) -> Configuration:
-        """A copy with one field changed by `name=value` or `table.name=value`. Raises InputError, one sentence."""
-        name, equals, text = assignment.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise InputError(f"--set {assignment} is refused: it must be name=value or table.name=value")
-        owners = self._fields()
-        if name in ("strategy", "strategy.name"):
-            return replace(self, strategy=strategy_class(text.strip())())
-        table, dot, plain = name.rpartition(".")
-        if dot and table not in TABLES:
-            raise InputError(f"--set {assignment}: {table} is not a table{nearest(table, TABLES)}")
-        # A bare name must not put rules of a funded account above a run that has none.
-        searched = [table] if dot else [one for one in owners if one != "evaluation" or self.evaluation is not None]
-        holders = [owner for owner in searched if plain in owners[owner]]
-        if not holders and not dot and plain in owners["evaluation"]:
-            raise InputError(
-                f"--set {assignment}: {plain} is a rule of a funded account, and this run has none; "
-                f"say evaluation.{plain} to switch them on"
-            )
-        if not holders:
-            known = owners[table] if dot else [one for names in owners.values() for one in names]
-            raise InputError(f"--set {assignment}: {plain} is not a setting{nearest(plain, known)}")
-        if len(holders) > 1:
-            raise InputError(
-                f"--set {assignment}: {plain} stands in several tables; say {' or '.join(f'{one}.{plain}' for one in holders)}"
-            )
-        part: Parameters = getattr(self, holders[0]) or Evaluation()
-        return replace(self, **{holders[0]: part.replace(**{plain: _value(part, plain, text.strip())})})
+    def set(self, *assignments: str) -> Configuration:
+        """A copy with fields changed by `name=value` or `table.name=value`, those of one table together.
 
-    def _fields(self) -> dict[str, list[str]]:
-        return {name: list(type(getattr(self, name) or Evaluation()).model_fields) for name in TABLES}
+        Raises InputError, one sentence.
+        """
+        made: Configuration = self
+        changes: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
+        # A bare name must not put rules of a funded account above a run that has none.
+        ruled = self.evaluation is not None or any(one.strip().startswith("evaluation.") for one in assignments)
+        for assignment in assignments:
+            name, equals, text = assignment.partition("=")
+            if not equals or not name.strip():
+                raise InputError(f"--set {assignment} is refused: it must be name=value or table.name=value")
+            if name.strip() in ("strategy", "strategy.name"):
+                made, changes["strategy"] = replace(made, strategy=strategy_class(text.strip())()), {}
+                continue
+            table, plain = _holder(made, assignment, name.strip(), ruled)
+            changes[table][plain] = value_of(getattr(made, table) or Evaluation(), plain, text.strip())
+        for table, values in changes.items():
+            if values:
+                made = replace(made, **{table: (getattr(made, table) or Evaluation()).replace(**values)})
+        return made
 
 
 def _with_off(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,7 +212,32 @@ def _without_off(evaluation: Evaluation) -> dict[str, Any]:
     return {name: OFF if value is None else value for name, value in evaluation.model_dump().items()}
 
 
-def _value(part: Parameters, name: str, text: str) -> Any:
+def _holder(settings: Configuration, assignment: str, name: str, ruled: bool) -> tuple[str, str]:
+    """Table and field that an assignment's name means; ruled: whether a bare name may mean one of [evaluation].
+
+    Raises InputError when there is none, or more than one.
+    """
+    owners = {table: list(type(getattr(settings, table) or Evaluation()).model_fields) for table in TABLES}
+    table, dot, plain = name.rpartition(".")
+    if dot and table not in TABLES:
+        raise InputError(f"--set {assignment}: {table} is not a table{nearest(table, TABLES)}")
+    searched = [table] if dot else [owner for owner in owners if ruled or owner != "evaluation"]
+    holders = [owner for owner in searched if plain in owners[owner]]
+    if not holders and not dot and plain in owners["evaluation"]:
+        raise InputError(
+            f"--set {assignment}: {plain} is a rule of a funded account, and this run has none; say evaluation.{plain} to switch them on"
+        )
+    if not holders:
+        known = owners[table] if dot else [one for names in owners.values() for one in names]
+        raise InputError(f"--set {assignment}: {plain} is not a setting{nearest(plain, known)}")
+    if len(holders) > 1:
+        raise InputError(
+            f"--set {assignment}: {plain} stands in several tables; say {' or '.join(f'{one}.{plain}' for one in holders)}"
+        )
+    return holders[0], plain
+
+
+def value_of(part: Parameters, name: str, text: str) -> Any:
     """A value as typed on a command line: words stay words, the rest is read as TOML; `none` unsets an optional field."""
     kind = type(part).model_fields[name].annotation
     members = get_args(kind) if get_origin(kind) is not None else (kind,)

@@ -10,6 +10,7 @@ from engine.records import FUNDING_LABEL, LABELS, OPEN_LABEL, SIDES
 LOT_COLUMNS = (
     "symbol",
     "lot",
+    "level",
     "position_side",
     "opened",
     "opened_bar",
@@ -27,7 +28,6 @@ LOT_COLUMNS = (
     "net",
     "bars_held",
     "open_qty",
-    "depth",
 )
 OPEN = "open"  # `how` of a lot that still stands
 
@@ -39,7 +39,7 @@ def utc(time: np.ndarray) -> pd.DatetimeIndex:
 
 def empty_lots() -> pd.DataFrame:
     """A table without lots, with the columns and types of `lots_of`."""
-    whole = {"lot", "opened_bar", "closed_bar", "bars_held", "depth"}
+    whole = {"lot", "level", "opened_bar", "closed_bar", "bars_held"}
     words = {"symbol", "position_side", "how"}
     times = {"opened", "closed"}
     columns: dict[str, object] = {}
@@ -70,14 +70,6 @@ def _funding_of_lots(
     return np.asarray(received - np.bincount(lot_of_close, weights=not_earned, minlength=opens.size))
 
 
-def _depths(opens: np.ndarray, gone: np.ndarray, side_of_lot: np.ndarray, side_gone: np.ndarray, events: int) -> np.ndarray:
-    """Lots of its side held once each lot was opened, itself included, int64 [lots]. gone: the events that closed a lot completely."""
-    steps = np.zeros((2, events), dtype=np.int64)
-    steps[side_of_lot, opens] = 1
-    steps[side_gone, gone] = -1
-    return np.asarray(np.cumsum(steps, axis=1)[side_of_lot, opens])
-
-
 def lots_of(log: np.ndarray, symbol: str, last_price: float, last_bar: int, multiplier: float, step_size: float) -> pd.DataFrame:
     """One row a lot of one instrument, in order of opening; columns LOT_COLUMNS.
 
@@ -85,7 +77,7 @@ def lots_of(log: np.ndarray, symbol: str, last_price: float, last_bar: int, mult
     last_price: where open lots are marked, quote currency. last_bar: index of the last bar of the run.
     `exit_price` is the average over partial exits, `how` the label of the last one. `net = pnl - fees + funding`, with
     `pnl = realized_pnl + unrealized_pnl`; an open lot has paid no exit fee yet. `bars_held` counts to the last bar for open
-    lots; `closed` is NaT and `closed_bar` -1 for them. `depth` is how many lots the side held once the lot was opened.
+    lots; `closed` is NaT and `closed_bar` -1 for them. `level` is the grid level that opened the lot, 0 the nearest, -1 for none.
     """
     is_open = (log["label"] == OPEN_LABEL) | (log["label"] == OPEN_LABEL + 1)
     opens = np.flatnonzero(is_open)
@@ -122,6 +114,7 @@ def lots_of(log: np.ndarray, symbol: str, last_price: float, last_bar: int, mult
         {
             "symbol": pd.Series([symbol] * count, dtype="str"),
             "lot": ids,
+            "level": log["level"][opens],
             "position_side": pd.Series(np.array(SIDES, dtype=object)[side], dtype="str"),
             "opened": utc(log["time"][opens]),
             "opened_bar": log["bar"][opens],
@@ -139,6 +132,5 @@ def lots_of(log: np.ndarray, symbol: str, last_price: float, last_bar: int, mult
             "net": realized + unrealized - fees + funding,
             "bars_held": np.where(still_open, last_bar, closed_bar) - log["bar"][opens],
             "open_qty": open_qty,
-            "depth": _depths(opens, last_close[~still_open], side, side[~still_open], log.size),
         }
     )

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from backtest.configuration import STRATEGIES, DataSettings
 from backtest.metrics import METRICS
+from backtest.optimization.settings import Optimization
 from engine.account import Account
 from engine.evaluation import Evaluation
 from engine.execution import Execution
@@ -46,15 +47,16 @@ def shown(value: Any) -> str:
     return f"{value:,.10g}".replace(",", "_") if isinstance(value, float) and abs(value) < 1e15 else str(value)
 
 
-def _plain_type(annotation: Any) -> Any:
+def plain_type(annotation: Any) -> Any:
     """The type of a field without its `| None`."""
     if get_origin(annotation) in (Union, types.UnionType):
         return next(one for one in get_args(annotation) if one is not type(None))
     return annotation
 
 
-def _allowed(annotation: Any, limits: Sequence[Any]) -> str:
-    kind = _plain_type(annotation)
+def allowed(annotation: Any, limits: Sequence[Any]) -> str:
+    """What a field may be, in words: `[0, 1]`, `true, false`, `robust, rolling`. limits: the field's metadata."""
+    kind = plain_type(annotation)
     if get_origin(kind) is Literal:
         return ", ".join(get_args(kind))
     if kind is bool:
@@ -74,8 +76,8 @@ def rows(kind: type[Parameters]) -> list[Row]:
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         search = extra.get("search")
         span = f"{shown(search[0])} to {shown(search[1])}{' (log)' if extra.get('log') else ''}" if isinstance(search, list) else ""
-        allowed = _allowed(field.annotation, field.metadata)
-        found.append(Row(name, shown(field.default) or "none", allowed, str(extra.get("unit", "")), span, str(field.description)))
+        values = allowed(field.annotation, field.metadata)
+        found.append(Row(name, shown(field.default) or "none", values, str(extra.get("unit", "")), span, str(field.description)))
     return found
 
 
@@ -89,6 +91,7 @@ def sections() -> list[tuple[str, str, type[Parameters]]]:
         ("Execution", "[execution]", Execution),
         ("Data", "[data]", DataSettings),
         ("Evaluation", "[evaluation]", Evaluation),
+        ("Optimizer", "[optimizer]", Optimization),
     ]
     return strategies + terms
 
@@ -104,6 +107,7 @@ def document() -> str:
         "(or `--set table.name=value`). `[a, b]` allows both ends, `(a, b)` neither. The search range is the optimizer's.",
         "A parameter whose default is `none` is left out of a file to keep it so. The rules of `[evaluation]` stand only where the",
         "table or one of its settings is given; in it the word `none` switches a single rule off.",
+        "The settings of the optimizer are also options of `optimizer.py`, such as `--train-share`; `main.py` passes their table over.",
     ]
     for heading, table, kind in sections():
         about = str(kind.__doc__).strip().splitlines()[0]
@@ -113,6 +117,9 @@ def document() -> str:
         for row in rows(kind):
             cells = (f"`{row.name}`", f"`{row.default}`", *(cell.replace("|", "\\|") for cell in row[2:]))
             lines.append("| " + " | ".join(cells) + " |")
+        if kind.rules:
+            kept = (f"`{rule.low}` {'at most' if rule.equal else 'below'} `{rule.high}`" for rule in kind.rules)
+            lines += ["", f"Rules between them: {'; '.join(kept)}. A search runs no set that breaks one."]
     return "\n".join(lines) + "\n"
 
 

@@ -203,8 +203,9 @@ class Result:
 
     @cached_property
     def trades(self) -> pd.DataFrame:
-        """The event log: time, bar, symbol, label, position_side, price, qty, fee, realized_pnl, funding, wallet, lot.
+        """The event log: time, bar, symbol, label, position_side, price, qty, fee, realized_pnl, funding, wallet, lot, level.
 
+        `level` is the grid level that opened the lot, 0 the nearest, -1 for none.
         In order of time; separate wallets one after the other within a bar, `wallet` being each coin's own.
         """
         log = np.concatenate([ledger.events for ledger in self.ledgers])
@@ -280,11 +281,11 @@ class Result:
 
         return prune_outcomes(self)
 
-    def fills_by_depth(self) -> pd.DataFrame:
-        """Lots opened by coin, side and depth of the ladder, and what came of them; needs the event log."""
-        from backtest.metrics.ladder_depth import fills_by_depth
+    def fills_by_level(self) -> pd.DataFrame:
+        """Lots opened by coin, side and grid level (0 the nearest, -1 none), and what came of them; needs the event log."""
+        from backtest.metrics.grid_levels import fills_by_level
 
-        return fills_by_depth(self)
+        return fills_by_level(self)
 
     def open_inventory(self) -> pd.DataFrame:
         """The lots open at the end by coin and side: quantity, result, age, distance to break-even; needs the event log."""

@@ -86,14 +86,15 @@ def feed_of(aligned: Aligned, warmup: int) -> tuple[Feed, int, int]:
     return feed, begin, aligned.trade_from - begin
 
 
-def wallet_feed(aligned: Aligned, warmup: int, end: int) -> tuple[Feed, int, int, int]:
+def wallet_feed(aligned: Aligned, warmup: int, end: int, close_at_end: bool = False) -> tuple[Feed, int, int, int]:
     """The arrays of one wallet in a run that ends at `end` (ms): (feed, its first bar in the grid, first bar to trade, stop).
 
-    A wallet whose own bars end earlier is delisted with its last bar, which takes one more, absent bar behind it to see.
+    A wallet whose own bars end earlier is delisted with its last bar, and one that closes at the end closes there: both take one
+    more, absent bar behind it to see.
     """
     feed, begin, start = feed_of(aligned, warmup)
     stop = feed.time.size
-    if int(feed.time[-1]) + aligned.timeframe.ms < end:
+    if close_at_end or int(feed.time[-1]) + aligned.timeframe.ms < end:
         feed = with_absent_bar(feed, aligned.timeframe.ms)
     return feed, begin, start, stop
 
@@ -138,7 +139,7 @@ def run_wallet(
     """
     aligned = align(markets)
     program = program_of(strategy)
-    feed, begin, start, stop = wallet_feed(aligned, strategy.warmup_bars(), end)
+    feed, begin, start, stop = wallet_feed(aligned, strategy.warmup_bars(), end, execution.close_at_end)
     feed = with_gates(feed, aligned.timeframe.ms, evaluation)
     machine = Machine.build(
         program,

@@ -28,7 +28,7 @@ from engine.execution import Execution
 from engine.records import LABELS, SIDES, account_dtype, event_dtype, state_dtype
 from gridcore.constants import tier_dtype
 
-_LOG_NUMBERS = ("bar", "price", "qty", "fee", "realized_pnl", "funding", "wallet", "lot")
+_LOG_NUMBERS = ("bar", "price", "qty", "fee", "realized_pnl", "funding", "wallet", "lot", "level")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,10 @@ def _read_settings(path: Path) -> tuple[Any, Account, Execution, Evaluation | No
 def _read(folder: Path) -> Result:
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     if run["format"] != FORMAT:
-        raise InputError(f"folder {folder}: format {run['format']!r} of run.json is not known; this version reads {FORMAT}")
+        raise InputError(
+            f"folder {folder} was saved in format {run['format']!r}: this version reads format {FORMAT} only, in which trades.csv has "
+            "the grid level of each event; the run can be made again from its config.toml"
+        )
     symbols = tuple(run["instruments"])
     timeframe = Timeframe.parse(run["timeframe"])
     curves = pq.read_table(folder / "equity.parquet")

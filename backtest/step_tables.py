@@ -15,8 +15,9 @@ KINDS = ("ENTRY", "TAKE_PROFIT", "STOP", "MARKET", "LIQUIDATION")
 
 
 def events_frame(log: np.ndarray, symbols: Sequence[str], coin: np.ndarray | None = None) -> pd.DataFrame:
-    """An event log: time, bar, symbol, label, position_side, price, qty, fee, realized_pnl, funding, wallet, lot.
+    """An event log: time, bar, symbol, label, position_side, price, qty, fee, realized_pnl, funding, wallet, lot, level.
 
+    `lot` is -1 for events without one; `level` is the grid level that opened the lot, 0 the nearest, -1 for none.
     coin: index of each event in `symbols`; default: the log's own instruments.
     """
     words = {
@@ -26,7 +27,7 @@ def events_frame(log: np.ndarray, symbols: Sequence[str], coin: np.ndarray | Non
     }
     columns: dict[str, Any] = {"time": utc(log["time"]), "bar": log["bar"]}
     columns.update({name: pd.Series(values, dtype="str") for name, values in words.items()})
-    columns.update({name: log[name] for name in ("price", "qty", "fee", "realized_pnl", "funding", "wallet", "lot")})
+    columns.update({name: log[name] for name in ("price", "qty", "fee", "realized_pnl", "funding", "wallet", "lot", "level")})
     return pd.DataFrame(columns)
 
 

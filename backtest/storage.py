@@ -32,7 +32,7 @@ from engine.errors import InputError
 if TYPE_CHECKING:
     from backtest.studies import Studies
 
-FORMAT = 2
+FORMAT = 3
 FILES = ("summary.json", "run.json", "trades.csv", "lots.csv", "equity.parquet", "config.toml")
 # Prices of each coin in equity.parquet.
 BAR_COLUMNS = ("open", "high", "low", "close")
@@ -43,10 +43,10 @@ _LARGEST_FIELD = 256
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+(?=[^\s/\\])")
 
 
-def _plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
     """Numbers, texts and lists as JSON has them: NaN becomes null, infinities the text inf or -inf, absolute paths their last part."""
     if isinstance(value, np.ndarray):
-        return [_plain(one) for one in value.tolist()]
+        return [plain_values(one) for one in value.tolist()]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -54,15 +54,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return _ABSOLUTE_PATH.sub("", value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain_values(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [plain_values(one) for one in value]
     return value
 
 
 def _record_values(record: np.void) -> dict[str, Any]:
     names = [name for name in record.dtype.names or () if np.asarray(record[name]).size <= _LARGEST_FIELD and not record[name].dtype.names]
-    return {name: _plain(record[name]) for name in names}
+    return {name: plain_values(record[name]) for name in names}
 
 
 def _times_as_text(times: pd.Series) -> np.ndarray:
@@ -102,7 +102,7 @@ def summary(result: Result, studies: Mapping[str, Any] | None = None) -> dict[st
         **lot_tables.as_json(result),
         **(dict.fromkeys(STUDIES) if studies is None else studies),
     }
-    plain: dict[str, Any] = _plain(values)
+    plain: dict[str, Any] = plain_values(values)
     return plain
 
 
@@ -128,7 +128,7 @@ def _internals(result: Result) -> dict[str, Any]:
             "bars": int(ledger.time.size),
             "account": _record_values(ledger.account),
             "states": [_record_values(state) for state in ledger.states],
-            "memory": [_plain(memory) for memory in ledger.memory],
+            "memory": [plain_values(memory) for memory in ledger.memory],
         }
         for ledger in result.ledgers
     ]
@@ -140,7 +140,7 @@ def _internals(result: Result) -> dict[str, Any]:
         "instruments": instruments,
         "ledgers": ledgers,
     }
-    plain: dict[str, Any] = _plain(values)
+    plain: dict[str, Any] = plain_values(values)
     return plain
 
 

@@ -78,6 +78,10 @@ class Strategy:
             row[key] = value
         return row
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to another process, which compiles for itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "program"}
+
     @cached_property
     def program(self) -> Program:
         """The compiled program; made once for the object."""

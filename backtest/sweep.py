@@ -24,6 +24,7 @@ from backtest.metrics.catalogue import NEED_THE_LOG, _from_accounts, _from_state
 from backtest.result import Result
 from backtest.run import announced, instrument_terms, memory_counters, wallet_feed
 from backtest.strategy import Strategy, program_of
+from backtest.sweep_backends import THREADS, check_backend, on_backend
 from backtest.whole_numbers import checked_threads
 from engine.account import Account
 from engine.errors import InputError
@@ -161,7 +162,7 @@ class Shared:
     def _prepare(self, combination: Combination, markets: tuple[Market, ...], weights: tuple[float, ...]) -> Prepared:
         aligned = align(markets)
         end = max(int(market.end_time) for market in self.markets)
-        feed, begin, start, stop = wallet_feed(aligned, combination.strategy.warmup_bars(), end)
+        feed, begin, start, stop = wallet_feed(aligned, combination.strategy.warmup_bars(), end, combination.execution.close_at_end)
         feed = with_gates(feed, aligned.timeframe.ms, combination.evaluation)
         indicators = build_machine(combination, aligned, weights).indicators(feed)
         return Prepared(aligned, feed, begin, start, stop, indicators, weights)
@@ -231,6 +232,47 @@ def checked_metrics(metrics: Sequence[str] | None) -> tuple[str, ...]:
     return names
 
 
+@dataclass(frozen=True)
+class Task:
+    """What all combinations of a sweep have in common; it may be sent to another process. `grid`: the names of the settings."""
+
+    markets: tuple[Market, ...]
+    weights: Sequence[float] | None
+    metrics: tuple[str, ...]
+    grid: tuple[str, ...]
+
+    def prepared(self, rows: Sequence[Combination]) -> tuple[list[int], Callable[[int], list[float]]]:
+        """The order in which to run combinations, by their number, and what runs one of them; each is to be run once.
+
+        Combinations that share arrays follow each other, so that few of these are held at a time.
+        """
+        pools: dict[tuple[Any, ...], Shared] = {}
+        parts = []
+        for row in rows:
+            key = (row.account.wallet, row.execution.close_at_end, row.strategy.warmup_bars(), indicator_key(row.strategy))
+            part = pools.setdefault(key, Shared(self.markets, self.weights))
+            part.waiting += 1
+            parts.append(part)
+
+        def work(number: int) -> list[float]:
+            try:
+                return metrics_of(run_combination(rows[number], parts[number]), self.metrics)
+            except InputError as error:
+                settings = ", ".join(f"{name} = {value!r}" for name, value in zip(self.grid, rows[number].values, strict=True))
+                raise InputError(f"{settings}: {error}" if settings else str(error)) from None
+            finally:
+                parts[number].leave()
+
+        places = {id(part): place for place, part in enumerate(pools.values())}
+        return sorted(range(len(rows)), key=lambda number: places[id(parts[number])]), work
+
+    def run(self, rows: Sequence[Combination]) -> list[list[float]]:
+        """All of some combinations, one after the other; their metrics in the order given."""
+        order, work = self.prepared(rows)
+        found = {number: work(number) for number in order}
+        return [found[number] for number in range(len(rows))]
+
+
 def sweep(
     markets: Market | Sequence[Market],
     strategy: Any,
@@ -242,17 +284,21 @@ def sweep(
     threads: int | None = None,
     metrics: Sequence[str] | None = None,
     evaluation: Evaluation | None = None,
+    backend: str | None = None,
 ) -> pd.DataFrame:
     """Run every combination of a grid of settings; one row each, in order, with the settings and the metrics as columns.
 
     grid: name -> values; a name is a parameter of the strategy or a field of the account or the execution. markets, strategy,
     account, execution, weights, evaluation: as for `bt.run`. threads: None: as many as there are processors; the numbers do not
     depend on it. metrics: names of `Result.metrics` that need no event log; default: those that cost nothing beside the run.
+    backend: None or threads; or a back end of joblib, to which `threads` is how many jobs run at a time: loky for processes of this
+    machine, dask for the cluster of the connected Client, ray. The numbers are the same to the bit.
     Raises InputError, one sentence, before anything runs when a setting is unknown or out of its range.
     """
     listed = (markets,) if isinstance(markets, Market) else tuple(markets)
     workers = checked_threads(threads)
     names = checked_metrics(metrics)
+    check_backend(backend)
     program_of(strategy)  # refuses what is not a strategy
     if not isinstance(grid, Mapping):
         raise InputError(f"grid = {grid!r} is refused: it must map names to lists of values")
@@ -261,31 +307,18 @@ def sweep(
     align(listed)  # refuses markets that do not go together before anything runs
     if weights is not None:
         check_weights(weights, len(listed), rows)
-    pools: dict[tuple[Any, ...], Shared] = {}
-    parts = []
-    for row in rows:
-        key = (row.account.wallet, row.strategy.warmup_bars(), indicator_key(row.strategy))
-        part = pools.setdefault(key, Shared(listed, weights))
-        part.waiting += 1
-        parts.append(part)
-
-    def work(number: int) -> list[float]:
-        try:
-            return metrics_of(run_combination(rows[number], parts[number]), names)
-        except InputError as error:
-            settings = ", ".join(f"{name} = {value!r}" for name, value in zip(grid, rows[number].values, strict=True))
-            raise InputError(f"{settings}: {error}" if settings else str(error)) from None
-        finally:
-            parts[number].leave()
-
-    # Combinations that share arrays follow each other, so that few of these are held at a time.
-    places = {id(part): place for place, part in enumerate(pools.values())}
-    order = sorted(range(len(rows)), key=lambda number: places[id(parts[number])])
+    task = Task(listed, weights, names, tuple(grid))
+    order, work = task.prepared(rows)
     table: list[list[float]] = [[] for _ in rows]
-    # The first one alone, so that threads do not compile side by side.
+    # The first one alone, so that threads or processes do not compile side by side.
     with announced(strategy):
         table[order[0]] = work(order[0])
-    for number, values in zip(order[1:], _on_threads(work, order[1:], workers), strict=True):
+    rest = order[1:]
+    if backend in (None, THREADS):
+        made_of = _on_threads(work, rest, workers)
+    else:
+        made_of = iter(on_backend(str(backend), threads, Task.run, task, [rows[number] for number in rest]))
+    for number, values in zip(rest, made_of, strict=True):
         table[number] = values
     settings = {name: [row.values[place] for row in rows] for place, name in enumerate(grid)}
     made = pd.DataFrame({**settings, **{name: [values[place] for values in table] for place, name in enumerate(names)}})

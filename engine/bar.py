@@ -7,7 +7,7 @@ from engine.liquidation import liquidate_account
 from engine.matching import begin_walk, high_comes_first, note_path_equity, walk_open, walk_path, walk_quietly, walk_to
 from engine.orders import cancel_all_orders, refresh_triggers
 from engine.positions import refresh_side
-from engine.records import ABSENT, DELISTED_LABEL, FUNDING_LABEL, GAP, TRADED
+from engine.records import ABSENT, DELISTED_LABEL, END_OF_RUN_LABEL, FUNDING_LABEL, GAP, TRADED
 from engine.valuation import account_equity, gross_notional, is_flat, maintenance
 from gridcore.compile import machine_kernel
 
@@ -112,18 +112,19 @@ def settle_funding(account, states, instruments, journal, k, first, last, rates,
 
 
 @machine_kernel
-def delist(account, states, instruments, terms, journal, k):
-    """Close what an instrument still holds at its last close, for the taker fee."""
+def close_at_last(account, states, instruments, terms, journal, k, slippage, label):
+    """Close what an instrument still holds at its last close, for the taker fee and `slippage`, a fraction of the price."""
     state = states[k]
     instrument = instruments[k]
     for side in range(2):
+        price = state["mark"] * (1.0 - (1.0 - 2.0 * side) * slippage)
         while state["lot_count"][side] > 0:
             index = state["lot_count"][side] - 1
             qty = state["lots"][side, index]["qty"]
-            price = state["mark"]
             fee = price * qty * instrument["multiplier"] * terms["fee_taker"]
             account["turnover"] += price * qty * instrument["multiplier"]
-            close_lot(account, state, instrument, journal, k, side, index, price, qty, fee, DELISTED_LABEL)
+            account["slippage_cost"] += abs(price - state["mark"]) * qty * instrument["multiplier"]
+            close_lot(account, state, instrument, journal, k, side, index, price, qty, fee, label)
     cancel_all_orders(state)
     settle_when_flat(account, states, terms, journal, k)
 
@@ -253,4 +254,7 @@ def after_walk(account, states, instruments, terms, journal, i, kinds, funding_o
         if last > first and kinds[k, i] > 0:
             settle_funding(account, states, instruments, journal, k, first, last, funding_rates, funding_marks)
         if i == last_bars[k] and i + 1 < bar_count:
-            delist(account, states, instruments, terms, journal, k)
+            if terms["close_at_end"] == 1 and i + 2 == bar_count:
+                close_at_last(account, states, instruments, terms, journal, k, terms["slippage_stop"], END_OF_RUN_LABEL)
+            else:
+                close_at_last(account, states, instruments, terms, journal, k, 0.0, DELISTED_LABEL)

@@ -35,6 +35,7 @@ class Execution(Parameters):
         "nearest", "which extreme of a bar is walked first: the nearer to the open (a tie goes to the low), the low, the high"
     )
     liquidation_fee: float = parameter(0.0125, "fee of a liquidation, in place of the taker fee", unit="fraction", ge=0.0, le=0.2)
+    close_at_end: bool = parameter(False, "close what is still open at the last close, for the taker fee and the slippage of stops")
     max_volume_share: float = parameter(
         0.0, "an order fills at most this share of the bar's volume; 0 is no limit", unit="fraction", ge=0.0, le=1.0
     )

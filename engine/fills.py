@@ -5,7 +5,7 @@ A fill may come from the simulated exchange or from a real one; it is applied by
 
 import numpy as np
 
-from engine.journal import record_event
+from engine.journal import note_level, record_event
 from engine.orders import cancel_all_orders, cancel_entries, refresh_triggers
 from engine.positions import arm_all_levels, find_lot, insert_lot, refresh_side, remove_lot
 from engine.records import (
@@ -70,6 +70,7 @@ def open_lot(account, state, instrument, terms, journal, k, order, side, price, 
     account["wallet"] -= fee
     state["margin"][side] += price * qty * instrument["multiplier"] / terms["leverage"]
     record_event(account, state, journal, k, OPEN_LABEL + side, side, price, qty, fee, 0.0, 0.0, lot["id"])
+    note_level(journal, lot["level"])
     refresh_side(state, side)
 
 
@@ -100,6 +101,7 @@ def close_lot(account, state, instrument, journal, k, side, index, price, qty, f
         state["losing_closes"][side] += 1
         state["gross_loss"] -= net
     record_event(account, state, journal, k, label, side, price, qty, fee, pnl, 0.0, lot["id"])
+    note_level(journal, lot["level"])
     side_qty = state["qty"][side]
     if qty == whole:
         remove_lot(state, side, index)

@@ -8,7 +8,8 @@ from gridcore.compile import machine_kernel
 def record_event(account, state, journal, instrument_index, label, side, price, qty, fee, realized_pnl, funding, lot):
     """Add an event to the totals and, when recording, to the journal. The wallet has already moved.
 
-    `side` is 0, 1 or 2 (none); quantities in base units, money in quote currency; `lot` is -1 for none.
+    `side` is 0, 1 or 2 (none); quantities in base units, money in quote currency; `lot` is -1 for none. An event of a lot is
+    followed by `note_level`.
     """
     account["events"] += 1
     account["fees"] += fee
@@ -36,7 +37,15 @@ def record_event(account, state, journal, instrument_index, label, side, price, 
     event["funding"] = funding
     event["wallet"] = account["wallet"]
     event["lot"] = lot
+    event["level"] = -1
     journal["event_count"] = count + 1
+
+
+@machine_kernel
+def note_level(journal, level):
+    """The event recorded last is of a lot that this level of the grid opened (-1: none)."""
+    if journal["recording"] == 1:
+        journal["events"][journal["event_count"] - 1]["level"] = level
 
 
 @machine_kernel
@@ -54,6 +63,7 @@ def copy_event(source, target):
     target["funding"] = source["funding"]
     target["wallet"] = source["wallet"]
     target["lot"] = source["lot"]
+    target["level"] = source["level"]
 
 
 @machine_kernel

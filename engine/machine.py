@@ -124,6 +124,7 @@ def terms_record(account: Account, execution: Execution, timeframe_ms: int, inst
     row["leverage"] = account.leverage
     row["exposure"] = account.leverage if account.exposure is None else account.exposure
     row["timeframe"] = timeframe_ms
+    row["close_at_end"] = execution.close_at_end
     row["isolated"] = account.margin == "isolated"
     row["continue_after_liquidation"] = account.after_liquidation == "continue"
     row["joint_test"] = account.joint == "worst" and instruments > 1

@@ -7,7 +7,7 @@ reads are all made from these declarations.
 from __future__ import annotations
 
 import difflib
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +32,22 @@ def parameter(
     return Field(default, description=meaning, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=extra)
 
 
+class Rule(NamedTuple):
+    """Parameter `low` must stay below parameter `high`; with `equal` it may reach it. Where one has no value nothing is asked."""
+
+    low: str
+    high: str
+    equal: bool = False
+
+    def broken(self, values: Any) -> str:
+        """Why the values of an object break the rule, one sentence; an empty text when they keep it."""
+        low, high = getattr(values, self.low), getattr(values, self.high)
+        if low is None or high is None or low < high or (self.equal and low == high):
+            return ""
+        asked = "must not be above" if self.equal else "must be below"
+        return f"{self.low} = {low!r} is refused: it {asked} {self.high} = {high!r}"
+
+
 class Parameters(BaseModel):
     """A frozen, validated set of parameters that can be copied into one record for compiled code."""
 
@@ -39,6 +55,9 @@ class Parameters(BaseModel):
 
     # Strings become integer codes in the record, in the order of the field's Literal.
     _record_dtype: ClassVar[np.dtype | None] = None
+
+    # What is asked of several parameters together; a search never runs a set that breaks one.
+    rules: ClassVar[tuple[Rule, ...]] = ()
 
     def __init__(self, **values: Any) -> None:
         unknown = [name for name in values if name not in type(self).model_fields]
@@ -50,6 +69,10 @@ class Parameters(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise InputError(one_sentence(error, allowed=type(self).ranges())) from None
+        for rule in self.rules:
+            reason = rule.broken(self)
+            if reason:
+                raise InputError(reason)
 
     @classmethod
     def ranges(cls) -> dict[str, str]:

@@ -54,6 +54,7 @@ LABELS = (
     "PROFIT_TARGET",
     "DAILY_TARGET",
     "EVALUATION_PASSED",
+    "END_OF_RUN",
 )
 OPEN_LABEL = 0  # + side
 TAKE_PROFIT_LABEL = 2  # + side
@@ -62,6 +63,7 @@ PRUNE_DEVIANCE, PRUNE_OLDEST, PRUNE_GAP, PRUNE_FUNDING, PRUNE_OFFSET = 6, 7, 8, 
 HALT_LABEL, RESUME_LABEL, SHIFT_LABEL = 11, 12, 13
 LIQUIDATION_LABEL, SHORTFALL_LABEL, FUNDING_LABEL, RECENTER_LABEL, DELISTED_LABEL, MARKET_CLOSE_LABEL = 14, 15, 16, 17, 18, 19
 DAILY_LOSS_LABEL, FAILED_LABEL, SESSION_END_LABEL, PROFIT_TARGET_LABEL, DAILY_TARGET_LABEL, PASSED_LABEL = 20, 21, 22, 23, 24, 25
+END_OF_RUN_LABEL = 26
 SIDES = ("LONG", "SHORT", "")
 NO_SIDE = 2
 
@@ -104,6 +106,7 @@ terms_dtype = np.dtype(
         ("path", i8),  # engine.execution.PATH_*
         ("isolated", i8),  # 0 cross, 1 isolated
         ("continue_after_liquidation", i8),
+        ("close_at_end", i8),  # 1: what is open after the last bar is closed at its close
         ("joint_test", i8),  # 1: shared wallets are also tested with all coins at their extremes
         ("instruments", i8),
         ("touch_seed", i8),
@@ -276,6 +279,7 @@ event_dtype = np.dtype(
         ("funding", f8),  # received +, paid -
         ("wallet", f8),  # after the event
         ("lot", i8),  # -1: none
+        ("level", i8),  # level of the grid that opened the lot, 0: nearest, -1: none
     ],
     align=True,
 )

@@ -6,7 +6,7 @@ gets the loop's events and equity to the last bit.
 
 import numpy as np
 
-from engine.bar import CLOSE, VOLUME, account_gross, close_bar, delist, settle_funding
+from engine.bar import CLOSE, VOLUME, account_gross, close_at_last, close_bar, settle_funding
 from engine.fills import apply_fill
 from engine.loop import exchange_bar
 from engine.matching import exit_qty, keep_waiting
@@ -14,6 +14,7 @@ from engine.orders import place_own_exits, refresh_triggers
 from engine.records import (
     ABSENT,
     BOOKS,
+    DELISTED_LABEL,
     ENTRY,
     GAP,
     LIQUIDATION_FILL,
@@ -298,7 +299,7 @@ def close_step(accounts, states, instruments, all_terms, journals, kinds, bars, 
             if settlements[s]["instrument"] == k:
                 settle_funding(account, states, instruments, journal, k, s, s + 1, settlements["rate"], settlements["mark"])
         if delisted[k] == 1:
-            delist(account, states, instruments, terms, journal, k)
+            close_at_last(account, states, instruments, terms, journal, k, 0.0, DELISTED_LABEL)
     equity = account_equity(account, states, instruments, terms)
     close_bar(account, equity, account_gross(states, instruments, terms))
     return equity

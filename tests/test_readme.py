@@ -9,6 +9,7 @@ import matplotlib as mpl
 import pytest
 
 from backtest.arguments import build_parser
+from backtest.optimization.arguments import build_parser as optimizer_parser
 from tests.conftest import COMPILED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +38,8 @@ def test_the_front_page_opens_with_run_and_test() -> None:
 
 
 def test_the_options_exist() -> None:
-    known = set(build_parser().format_help().replace(",", " ").replace("]", " ").split())
+    helps = build_parser().format_help() + optimizer_parser().format_help()
+    known = set(helps.replace(",", " ").replace("]", " ").split())
     named = set(re.findall(r"--[a-z][a-z-]+", TEXT))
     assert len(named) > 5
     assert named <= known

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from backtest.evaluation.rendering import ROWS
 from backtest.json_schema.parts import Schema, count, flag, keyed, listed, number, record, stamped, text, texts
-from engine.evaluation import Evaluation
-from engine.risk_gates import UNDECIDED
 
 NO_BARS = "no number: there were no bars, or it has no meaning"
 NOT_MADE = "the study was not made"
-NO_INTERVAL = "too few starts, or all draws alike"
-QUOTE = "quote currency"
 SENTENCES = "the same in words"
 RETURN = number("total return", "fraction", NO_BARS)
 DRAWDOWN = number("maximum drawdown, positive", "fraction", NO_BARS)
@@ -30,9 +25,9 @@ def sensitivity() -> Schema:
         "change_points": POINTS,
         "sign_changed": flag("whether profit became loss or loss profit"),
         "liquidated": LIQUIDATED,
-        "draws": count("runs behind the row, each with another touch_seed; with several the figures are their medians", "runs"),
-        "total_return_low": number("5 % of the draws are lower", "fraction", "a single run, or no bars"),
-        "total_return_high": number("5 % of the draws are higher", "fraction", "a single run, or no bars"),
+        "draws": count("runs behind the row, each with other luck; the figures are their medians"),
+        "total_return_low": number("5 % of the draws are lower", "fraction", "the row is one run"),
+        "total_return_high": number("5 % of the draws are higher", "fraction", "the row is one run"),
     }
     scan = {
         "crossings": listed({"type": "number"}, "values at which the return crosses zero; empty: none in range"),
@@ -158,52 +153,42 @@ def exposure_ladder() -> Schema:
     return record(fields, "the run at several exposures", NOT_MADE)
 
 
-def _attempts(meaning: str, null: str = "") -> Schema:
-    """`evaluation.starts` and `evaluation.paths`."""
-    unknown = "no interval is made: of drawn paths, of too few starts, and where all came out alike"
-    common = {
-        "probability": number("that an attempt has ended so by the horizon", "fraction"),
-        "low": number("5 % of the draws are lower", "fraction", unknown),
-        "high": number("5 % are higher", "fraction", unknown),
-    }
-    ended = {
-        **common,
-        "median_session": number("median session of those that end so", "sessions", "none does"),
-        "by_session": listed({"type": "number"}, "probability by session 0, 1, ..., horizon, fraction"),
-    }
-    ends = {name: record(common if outcome == UNDECIDED else ended, f"attempts by the horizon: {name}") for outcome, name in ROWS}
-    fields = {
-        "attempts": count("attempts made", "attempts"),
-        "unfinished": count("of them cut off by the end of the bars", "attempts"),
-        "mean_sessions": number("mean length of an attempt", "sessions"),
-        "outcomes": record(ends, "how they ended"),
-    }
-    return record(fields, meaning, null)
-
-
 def evaluation() -> Schema:
     """`evaluation`."""
-    expected = {
-        "value": number("payout less fees of a try with its resets", QUOTE),
-        "low": number("5 % of the draws are lower", QUOTE, NO_INTERVAL),
-        "high": number("5 % are higher", QUOTE, NO_INTERVAL),
+    unknown = "no interval is made: of drawn paths, of too few starts, and where all came out alike"
+    share = number("probability by the horizon", "fraction")
+    low, high = number("5 % of the draws are lower", "fraction", unknown), number("5 % are higher", "fraction", unknown)
+    open_end = record({"probability": share, "low": low, "high": high}, "still undecided at the horizon")
+    ended = {
+        "probability": share,
+        "low": low,
+        "high": high,
+        "median_session": number("median length of the attempts that end so", "sessions", "none does"),
+        "by_session": listed({"type": "number"}, "probability of having ended so by session 0, 1, ..., horizon; fractions"),
     }
-    rules = {name: {"description": str(field.description)} for name, field in Evaluation.model_fields.items()}
+    incidence = {
+        "attempts": count("attempts made"),
+        "unfinished": count("attempts that the end of the bars cut off; they are censored, not left out"),
+        "mean_sessions": number("mean length of an attempt", "sessions", "no attempts"),
+        "outcomes": keyed({"anyOf": [record(ended), open_end]}, "how attempts end, by outcome"),
+    }
+    names = {"value": "expected value", "low": "5 % of the draws are lower", "high": "5 % are higher"}
+    value = {name: number(words, "quote", unknown) for name, words in names.items()}
     fields = {
         "schema": stamped(),
-        "method": text("how the probabilities and their intervals are made"),
-        "rules": record(rules, "the settings of [evaluation]; null: the rule is off"),
-        "symbols": texts("coins of the account"),
+        "method": text("the estimator and the bootstrap used"),
+        "rules": keyed({}, "the settings of [evaluation]; null: the rule is off"),
+        "symbols": texts("coins"),
         "simulated": flag("whether the market was made up"),
-        "capital": number("an attempt begins with", QUOTE),
-        "horizon": count("sessions after which an attempt is left open", "sessions"),
-        "effective_starts": number("how many starts would not overlap", "attempts"),
-        "mean_block": number("starts that stay together in a draw, on average", "sessions"),
-        "draws": count("draws of starts"),
-        "seed": count("seed of the draws and the paths"),
-        "starts": _attempts("attempts from every session of the bars"),
-        "paths": _attempts("attempts on paths of sessions drawn anew", "none were made"),
-        "expected_value": record(expected, "of one try"),
+        "capital": number("what an attempt begins with", "quote"),
+        "horizon": count("how long an attempt is followed", "sessions"),
+        "effective_starts": number("how many starts would not overlap", "starts"),
+        "mean_block": number("starts that stay together in the draws", "starts"),
+        "draws": count("bootstrap draws"),
+        "seed": count("seed of the draws"),
+        "starts": record(incidence, "over every start of a session"),
+        "paths": record(incidence, "over paths drawn from whole sessions", "none were asked for, or none could be drawn"),
+        "expected_value": record(value, "of one try with its fees and resets"),
         "sentences": texts(SENTENCES),
     }
-    return record(fields, "how often a funded account's evaluation is passed", NOT_MADE)
+    return record(fields, "attempts at a funded account's evaluation", NOT_MADE)

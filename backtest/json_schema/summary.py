@@ -44,18 +44,18 @@ def _prunes() -> Schema:
     return listed(record(row), "what each pruning method cost (above zero) or saved (below)", NO_LOG)
 
 
-def _depths() -> Schema:
+def _levels() -> Schema:
     row = {
         **_coin_and_side(),
-        "depth": count("lots that the side held once the lot was opened, itself included", "lots"),
-        "opened": count("lots opened there", "lots"),
+        "level": count("grid level that opened the lots, 0: the nearest to the middle, -1: entries without a level"),
+        "opened": count("lots opened by it", "lots"),
         "taken_at_profit": count("of these, closed by their take-profit", "lots"),
         "closed_otherwise": count("closed by anything else", "lots"),
         "still_open": count("open at the end", "lots"),
         "realized_pnl": number("price PnL of their closes", QUOTE),
         "net": number("with fees, funding, and open lots at the last close", QUOTE),
     }
-    return listed(record(row), "fills by depth of the ladder", NO_LOG)
+    return listed(record(row), "fills by grid level", NO_LOG)
 
 
 def _open_inventory() -> Schema:
@@ -96,7 +96,7 @@ def summary_schema() -> Schema:
         "coins": keyed(_metrics("of one coin"), "the metrics of each coin; empty for a single coin"),
         "attribution": _attribution(),
         "prune_outcomes": _prunes(),
-        "fills_by_depth": _depths(),
+        "fills_by_level": _levels(),
         "open_inventory": _open_inventory(),
         "fragile": flag("whether the sign of the return changes in a row of the sensitivity table", "there is no such table"),
         "sensitivity": studies.sensitivity(),

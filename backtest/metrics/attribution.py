@@ -13,6 +13,7 @@ import pandas as pd
 from engine.records import (
     DAILY_LOSS_LABEL,
     DELISTED_LABEL,
+    END_OF_RUN_LABEL,
     FAILED_LABEL,
     LIQUIDATION_LABEL,
     MARKET_CLOSE_LABEL,
@@ -33,7 +34,7 @@ PARTS_BY_LABEL: dict[str, tuple[int, ...]] = {
     "grid_profit": (TAKE_PROFIT_LABEL, TAKE_PROFIT_LABEL + 1),
     "stops": (STOP_LABEL, STOP_LABEL + 1),
     "prunes": tuple(range(PRUNE_DEVIANCE, PRUNE_OFFSET + 1)),
-    "market_closes": (RECENTER_LABEL, DELISTED_LABEL, MARKET_CLOSE_LABEL, *GATE_CLOSES),
+    "market_closes": (RECENTER_LABEL, DELISTED_LABEL, MARKET_CLOSE_LABEL, END_OF_RUN_LABEL, *GATE_CLOSES),
     "liquidations": (LIQUIDATION_LABEL,),
 }
 PARTS = (*PARTS_BY_LABEL, "shortfall", "funding", "fees", "open_positions")

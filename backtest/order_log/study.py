@@ -14,6 +14,7 @@ from backtest.order_log.table import as_frame
 from backtest.sensitivity.again import Again
 from engine.errors import InputError
 from engine.evaluation import Evaluation
+from engine.records import END_OF_RUN_LABEL
 
 if TYPE_CHECKING:
     from backtest.ledger import Ledger
@@ -38,8 +39,11 @@ def _wallet_rows(result: Result, ledger: Ledger, tell: Callable[[int], None]) ->
         if place % _BARS_A_CALL == 0:
             tell(place)
     tell(len(equity))
-    same = np.array_equal(equity, ledger.equity[ledger.equity.size - equity.size :], equal_nan=True)
-    if not same or (ledger.has_log and step.log.tobytes() != ledger.events.tobytes()):
+    # What a run closes at its end (`close_at_end`) is no order and is not replayed: the last bar's equity and those events stand apart.
+    compared = len(equity) - int(result.execution.close_at_end)
+    same = np.array_equal(equity[:compared], ledger.equity[ledger.equity.size - equity.size :][:compared], equal_nan=True)
+    events = ledger.events[ledger.events["label"] != END_OF_RUN_LABEL]
+    if not same or (ledger.has_log and step.log.tobytes() != events.tobytes()):
         raise RuntimeError(f"the replay of {', '.join(ledger.symbols)} gives other trades than the run: its orders are not the run's")
     return np.concatenate(recorder.rows) if recorder.rows else np.empty(0, row_dtype)
 

@@ -1,4 +1,4 @@
-"""Tables of what became of the lots: what the prunes cost and saved, fills by depth of the ladder, and trapped inventory."""
+"""Tables of what became of the lots: what the prunes cost and saved, fills by grid level, and trapped inventory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from backtest.metrics.prune_outcomes import HOURS
 from backtest.report.formats import known
 from backtest.report.study_tables import StudyRow, study_table
 from backtest.sensitivity.table import signed
+from engine.strategies.adaptive_grid_parameters import MAX_LEVELS
 
 if TYPE_CHECKING:
     from backtest.result import Result
 
-# First and last depth of each row of the terminal's table; the last one has no end.
-DEPTHS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 0))
+# First and last level of each row of the table, counted from 0; the last one has no end.
+LEVELS = (*((level, level) for level in range(10)), (10, 19), (20, 49), (50, MAX_LEVELS))
+NO_LEVEL = -1
 
 
 def _money(value: float) -> str:
@@ -51,25 +53,29 @@ def prune_sentences(result: Result) -> list[str]:
     return [] if result.prune_outcomes().empty else [words]
 
 
-def _depth_name(first: int, last: int) -> str:
-    if last == 0:
-        return f"{first} and more"
-    return str(first) if first == last else f"{first} to {last}"
+def level_name(first: int, last: int) -> str:
+    """Levels counted from 0 as a reader counts them, from 1 for the nearest; a level of -1 is none."""
+    if first == NO_LEVEL:
+        return "none"
+    if last == MAX_LEVELS:
+        return f"{first + 1} and more"
+    return str(first + 1) if first == last else f"{first + 1} to {last + 1}"
 
 
-def depth_table(result: Result) -> Table:
-    """Lots opened by depth of the ladder and side, over all coins."""
-    found = result.fills_by_depth()
+def level_table(result: Result) -> Table:
+    """Lots opened by grid level and side, over all coins; entries without a level in one row."""
+    found = result.fills_by_level()
     rows = []
     for side in ("LONG", "SHORT"):
         mine = found[found["position_side"] == side]
-        for first, last in DEPTHS:
-            part = mine[(mine["depth"] >= first) & ((mine["depth"] <= last) | (last == 0))]
+        for first, last in ((NO_LEVEL, NO_LEVEL), *LEVELS):
+            part = mine[mine["level"].between(first, last)]
             if len(part):
                 counts = [f"{int(part[name].sum()):,}" for name in ("opened", "taken_at_profit", "closed_otherwise", "still_open")]
-                rows.append([side, _depth_name(first, last), *counts, _money(float(part["realized_pnl"].sum()))])
-    headings = ("side", "depth", "opened", "at profit", "otherwise", "still open", "realized")
-    return _table("Fills by depth: lots the side held once each was opened", 2, headings, rows)
+                money = [_money(float(part[name].sum())) for name in ("realized_pnl", "net")]
+                rows.append([side, level_name(first, last), *counts, *money])
+    headings = ("side", "level", "opened", "at profit", "otherwise", "still open", "realized", "net")
+    return _table("Fills by grid level: lots opened, level 1 the nearest to the middle", 2, headings, rows)
 
 
 def _percent(value: float) -> str:
@@ -111,7 +117,7 @@ def lot_tables(result: Result) -> list[tuple[Table | None, list[str]]]:
         return []
     made = [
         (inventory_table(result), inventory_sentences(result)),
-        (depth_table(result), []),
+        (level_table(result), []),
         (prune_table(result), prune_sentences(result)),
     ]
     return [(table if table.row_count else None, words) for table, words in made if table.row_count or words]
@@ -124,9 +130,9 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def as_json(result: Result) -> dict[str, Any]:
     """The three tables for summary.json, a list of rows each; null without the event log."""
     if not result.has_log:
-        return dict.fromkeys(("prune_outcomes", "fills_by_depth", "open_inventory"))
+        return dict.fromkeys(("prune_outcomes", "fills_by_level", "open_inventory"))
     return {
         "prune_outcomes": _records(result.prune_outcomes()),
-        "fills_by_depth": _records(result.fills_by_depth()),
+        "fills_by_level": _records(result.fills_by_level()),
         "open_inventory": _records(result.open_inventory()),
     }

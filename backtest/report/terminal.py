@@ -120,7 +120,7 @@ def study_lines(studies: Studies, simulated: bool) -> list[RenderableType]:
 
 
 def lot_lines(result: Result) -> list[RenderableType]:
-    """Trapped inventory, fills by depth of the ladder and what the prunes cost; nothing without the event log."""
+    """Trapped inventory, fills by grid level and what the prunes cost; nothing without the event log."""
     from backtest.report.lot_tables import lot_tables
 
     lines: list[RenderableType] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from engine.parameters import Parameters, parameter
+from engine.parameters import Parameters, Rule, parameter
 
 MAX_LEVELS = 200
 
@@ -13,6 +13,10 @@ class AdaptiveGrid(Parameters):
     """The flagship: a volatility-adaptive long/short grid with trailing, inventory skew, pruning and a circuit breaker."""
 
     name: ClassVar[str] = "adaptive_grid"
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("kama_fast", "kama_slow"),
+        Rule("halt_z_threshold", "resume_z_threshold", equal=True),  # the other way round a halt would end a bar later
+    )
 
     kama_period: int = parameter(10, "window of the efficiency ratio in KAMA", unit="bars", ge=2, le=500, search=(5, 30))
     kama_fast: int = parameter(2, "fast smoothing period of KAMA", unit="bars", ge=1, le=100, search=(2, 5))

@@ -41,6 +41,7 @@ MUTATIONS = (
     Mutation("a gap bar fills queued orders", "exchange_together", "== TRADED and", ">= GAP and"),
     Mutation("an order fills twice the volume it may", "fillable", "* volume", "* volume * 2.0"),
     # lots and money
+    Mutation("an event of a lot is of the next level", "note_level", "= level", "= level + 1"),
     Mutation("an exit's fee is paid out", "close_lot", "pnl - fee\n", "pnl + fee\n"),
     Mutation("levels of old grids are armed again", "remove_lot", ' and lot["generation"] == state["generation"]', ""),
     Mutation("a stop also closes lots opened after it was placed", "close_covered", 'lot["id"] >= order["covers_below"] or ', ""),

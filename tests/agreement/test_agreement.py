@@ -19,8 +19,8 @@ QUICK = (("ordinary", 20, 150), ("violent", 20, 60), ("wide", 20, 100), ("evalua
 SLOW = (("ordinary", 1500, 200), ("violent", 1000, 80), ("wide", 500, 200), ("evaluated", 500, 200))
 AT_LEAST = 20
 
-# What built-in strategies write; MARKET_CLOSE belongs to a user's own.
-EVENTS = [f"event {label}" for label in LABELS if label != "MARKET_CLOSE"]
+# What built-in strategies write here; MARKET_CLOSE belongs to a user's own, END_OF_RUN to test_close_at_end.
+EVENTS = [f"event {label}" for label in LABELS if label not in ("MARKET_CLOSE", "END_OF_RUN")]
 BRANCHES = [
     "1 instruments",
     "2 instruments",

@@ -135,7 +135,7 @@ def random_lane(seed: int, strategy: bt.Strategy | None = None, bars: int = 150)
     ]
     kind = STRATEGIES[run["strategy"]]
     machine = machine_of(run)
-    own: list[Any] = [kind(**parameters) for parameters in run["parameters"]]
+    own: list[Any] = [kind.model_construct(**parameters) for parameters in run["parameters"]]  # as machine_of has them
     if strategy is not None:
         own = [strategy] * len(symbols)
         machine = Machine(strategy.program, np.concatenate([strategy.record()] * len(symbols)), machine.instruments, machine.terms)

@@ -8,6 +8,7 @@ import pytest
 
 from backtest.arguments import configuration, parse
 from backtest.configuration import FEE_PRESETS, STRATEGIES, Configuration, DataSettings, fee_preset
+from backtest.optimization.settings import Optimization
 from backtest.parameter_reference import DOCUMENT, METRICS_DOCUMENT, document, metrics_document, rows, sections
 from engine import programs
 from engine.account import Account
@@ -195,7 +196,7 @@ def test_the_documents_are_up_to_date(path: Path, made: Callable[[], str]) -> No
 
 def test_the_reference_has_every_parameter_with_its_meaning() -> None:
     kinds = [kind for _, _, kind in sections()]
-    assert kinds == [AdaptiveGrid, StaticGrid, Account, Execution, DataSettings, Evaluation]
+    assert kinds == [AdaptiveGrid, StaticGrid, Account, Execution, DataSettings, Evaluation, Optimization]
     for kind in kinds:
         assert [row.name for row in rows(kind)] == list(kind.model_fields)
         assert all(row.meaning and row.allowed and row.default for row in rows(kind))
@@ -224,6 +225,9 @@ def test_a_name_that_rules_and_strategy_share_is_the_strategys_without_rules() -
     assert settings.evaluation is None
     with pytest.raises(InputError, match=r"say strategy\.atr_period or evaluation\.atr_period"):
         settings.set("evaluation.fee=1").set("atr_period=21")
+    with pytest.raises(InputError, match=r"say strategy\.atr_period or evaluation\.atr_period"):
+        settings.set("atr_period=21", "evaluation.fee=1")
+    assert settings.set("fee=1", "evaluation.resets=2").evaluation == Evaluation(fee=1.0, resets=2)
 
 
 @pytest.mark.parametrize(

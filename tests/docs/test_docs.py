@@ -13,6 +13,9 @@ import pytest
 from backtest.arguments import build_parser
 from backtest.configuration import Configuration
 from backtest.data.commands import build_parser as data_parser
+from backtest.optimization.arguments import build_parser as optimizer_parser
+from backtest.optimization.study_commands import COMMANDS
+from backtest.optimization.study_commands import build_parser as study_parser
 from backtest.parameter_reference import sections
 from engine.records import LABELS
 from tests.conftest import COMPILED
@@ -88,6 +91,7 @@ def test_files_named_in_the_text_exist(name: str) -> None:
 
 def test_options_exist() -> None:
     known = {*build_parser().option_names([]), *data_parser().option_names(["fetch", "list", "check", "import", "export"])}
+    known |= {*optimizer_parser().option_names([]), *study_parser().option_names(COMMANDS)}
     known |= {option for path in EXAMPLES for option in re.findall(r'add_argument\("(--[a-z-]+)"', path.read_text(encoding="utf-8"))}
     named = {(name, option) for name, text in TEXTS.items() for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)}
     assert len(named) > 10
@@ -96,7 +100,7 @@ def test_options_exist() -> None:
 
 def test_settings_given_by_name_are_accepted() -> None:
     given = {one for text in TEXTS.values() for one in re.findall(r"--set ([\w.]+=[\w.]+)", text)}
-    given -= {"name=value", "table.name=value"}  # how it is written, not what is set
+    given -= {"name=value", "table.name=value", "optimizer.name=value"}  # how it is written, not what is set
     assert given
     for assignment in given:
         Configuration().set(assignment)
@@ -115,7 +119,7 @@ def test_the_model_names_every_parameter_of_strategies_and_execution() -> None:
     text = TEXTS["docs/model.md"]
     words = set(re.findall(r"\w+", " ".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))))
     for heading, _, kind in sections():
-        if heading == "Data":
+        if heading in ("Data", "Optimizer"):
             continue
         for name in kind.model_fields:
             known = abbreviated.get(name, name)

@@ -79,10 +79,12 @@ class Book:
         self.equity: list[float] = []
         self.peak, self.bar = capital, 0
 
-    def record(self, k: int, label: str, side: int, price: float, qty: float, fee: float, pnl: float, funding: float, lot: int) -> None:
+    def record(
+        self, k: int, label: str, side: int, price: float, qty: float, fee: float, pnl: float, funding: float, lot: int, level: int = -1
+    ) -> None:
         self.wallet += pnl - fee + funding
         bar = self.bar + int(self.time[0] - self.markets[k].time[0]) // BAR
-        self.rows.append((self.time[self.bar], bar, k, LABEL[label], side, price, qty, fee, pnl, funding, self.wallet, lot))
+        self.rows.append((self.time[self.bar], bar, k, LABEL[label], side, price, qty, fee, pnl, funding, self.wallet, lot, level))
         column = side if side < 2 else 0
         self.account["events"] += 1
         self.account["fees"] += fee
@@ -91,11 +93,11 @@ class Book:
         self.states[k]["fees"][column] += fee
         self.states[k]["funding"][column] += funding
 
-    def open(self, k: int, side: int, price: float, qty: float) -> None:
+    def open(self, k: int, side: int, price: float, qty: float, level: int = -1) -> None:
         notional = price * qty * self.markets[k].instrument.contract_multiplier
         fee = notional * self.execution.fee_maker
-        self.lots.append({"k": k, "side": side, "entry": price, "qty": qty, "id": self.next_id[k]})
-        self.record(k, ("BUY_OPEN_LONG", "SELL_OPEN_SHORT")[side], side, price, qty, fee, 0.0, 0.0, self.next_id[k])
+        self.lots.append({"k": k, "side": side, "entry": price, "qty": qty, "id": self.next_id[k], "level": level})
+        self.record(k, ("BUY_OPEN_LONG", "SELL_OPEN_SHORT")[side], side, price, qty, fee, 0.0, 0.0, self.next_id[k], level)
         self.next_id[k] += 1
         self.account["turnover"] += notional
         self.account["maker_notional"] += notional
@@ -114,7 +116,7 @@ class Book:
         lot["qty"] = round(lot["qty"] - qty, 3)
         if lot["qty"] == 0.0:
             self.lots.remove(lot)
-        self.record(k, label, side, price, qty, notional * rate, pnl, 0.0, lot["id"])
+        self.record(k, label, side, price, qty, notional * rate, pnl, 0.0, lot["id"], lot["level"])
         self.account["turnover"] += notional
         if maker:
             self.account["maker_notional"] += notional
@@ -183,7 +185,9 @@ def random_ledger(markets: list[PlainMarket], seed: int = 1, capital: float = 10
         prices = [float(market.close[skip + i]) for market in markets]
         for k in range(len(markets)):
             if random.random() < 0.25 and len(book.lots) < 12:
-                book.open(k, int(random.integers(2)), prices[k], round(float(random.uniform(0.05, 0.4)), 3))
+                # Levels of a grid of 60, and every fifth entry of none.
+                level = 7 * book.next_id[k] % 60 if book.next_id[k] % 5 else -1
+                book.open(k, int(random.integers(2)), prices[k], round(float(random.uniform(0.05, 0.4)), 3), level)
             mine = [lot for lot in book.lots if lot["k"] == k]
             if mine and random.random() < 0.2:
                 lot = mine[int(random.integers(len(mine)))]

@@ -164,6 +164,9 @@ def test_parts_stand_in_their_order_and_the_contents_name_them(page: Page) -> No
             "The five worst drawdowns",
             "Charts",
             "Fills by coin",
+            "Trapped inventory: lots open at the end",
+            "Fills by grid level: lots opened, level 1 the nearest to the middle",
+            "Prunes: what was realized, and what holding on would have made",
             "Details",
         ]
     )

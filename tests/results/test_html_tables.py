@@ -69,7 +69,7 @@ def test_a_frame_becomes_a_table() -> None:
 def test_each_study_has_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "_drawn", lambda result, studies: {})
     result = make_result(bars=400)
-    ladder = ExposureLadder((LadderRow(1.0, 1.0, 0.1, 0.05, False, 0.0),), 1.0, 1.0, "in bars", 90, 100, 1, ())
+    ladder = ExposureLadder((LadderRow(1.0, 1.0, 0.1, 0.05, False, 0.0, 0.4),), 1.0, 1.0, "in bars", 90, 100, 1, ())
     studies = Studies(None, None, "", worst_days(result), Ablation(RUN, (WITHOUT,), (), "in bars", ()), ladder)
     page = Page(render_report(result, studies))
     headings = page.words["h2"]

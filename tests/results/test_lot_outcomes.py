@@ -1,4 +1,4 @@
-"""Prunes, fills by depth and trapped inventory against a walk over the table of trades; rows by hand."""
+"""Prunes, fills by grid level and trapped inventory against a walk over the table of trades; rows by hand."""
 
 import dataclasses
 import json
@@ -123,35 +123,36 @@ def test_an_hour_is_not_known_from_bars_of_four() -> None:
 
 
 @ALL
-def test_depths_against_a_walk(options: dict[str, Any]) -> None:
+def test_levels_against_a_walk(options: dict[str, Any]) -> None:
     result = make_result(**options)
-    held: dict[tuple[str, str], dict[int, float]] = {}
-    depths: dict[tuple[str, str, int], int] = {}
+    plain: dict[tuple[str, str, int], dict[str, float]] = {}
+    held: dict[tuple[str, int], float] = {}
     for trade in result.trades.itertuples():
         if trade.lot < 0:
+            assert trade.level == -1
             continue
-        mine = held.setdefault((trade.symbol, trade.position_side), {})
+        names = ("opened", "taken_at_profit", "closed_otherwise", "still_open", "realized_pnl")
+        row = plain.setdefault((trade.symbol, trade.position_side, trade.level), dict.fromkeys(names, 0.0))
+        row["realized_pnl"] += trade.realized_pnl
+        lot = (trade.symbol, trade.lot)
         if "OPEN" in trade.label:
-            mine[trade.lot] = trade.qty
-            depths[trade.symbol, trade.position_side, trade.lot] = len(mine)
+            held[lot] = trade.qty
+            row["opened"] += 1
+            row["still_open"] += 1
             continue
-        mine[trade.lot] = round(mine[trade.lot] - trade.qty, 6)
-        if mine[trade.lot] == 0.0:
-            del mine[trade.lot]
-    lots = result.lots
-    assert [depths[row.symbol, row.position_side, row.lot] for row in lots.itertuples()] == lots["depth"].tolist()
-    found = result.fills_by_depth()
-    for name in ("opened", "taken_at_profit", "closed_otherwise", "still_open", "realized_pnl", "net"):
-        assert found.columns.tolist().count(name) == 1
-    counts = found.set_index(["symbol", "position_side", "depth"])
-    for key, row in counts.iterrows():
-        mine = lots[[depths[lot.symbol, lot.position_side, lot.lot] == key[2] for lot in lots.itertuples()]]
-        mine = mine[(mine["symbol"] == key[0]) & (mine["position_side"] == key[1])]
-        assert row["opened"] == len(mine) == row["taken_at_profit"] + row["closed_otherwise"] + row["still_open"]
-        assert row["taken_at_profit"] == mine["how"].isin(["SELL_CLOSE_LONG", "BUY_CLOSE_SHORT"]).sum()
-        assert row["realized_pnl"] == pytest.approx(mine["realized_pnl"].sum())
-    assert found["opened"].sum() == len(lots)
-    assert found["net"].sum() == pytest.approx(lots["net"].sum())
+        held[lot] = round(held[lot] - trade.qty, 6)
+        if held[lot] == 0.0:
+            row["still_open"] -= 1
+            row["taken_at_profit" if "CLOSE_" in trade.label and "MARKET" not in trade.label else "closed_otherwise"] += 1
+    found = result.fills_by_level()
+    keys = list(zip(found["symbol"], found["position_side"], found["level"], strict=True))
+    coins = {symbol: place for place, symbol in enumerate(result.symbols)}
+    assert keys == sorted(plain, key=lambda key: (coins[key[0]], key[1:]))
+    for key, row in zip(keys, found.to_dict("records"), strict=True):
+        for name, value in plain[key].items():
+            assert row[name] == pytest.approx(value, abs=1e-9), (key, name)
+    assert found["opened"].sum() == len(result.lots)
+    assert found["net"].sum() == pytest.approx(result.lots["net"].sum())
 
 
 @ALL
@@ -202,11 +203,11 @@ def test_age_of_standing_lots_by_hand() -> None:
 
 def test_nothing_is_told_without_a_log() -> None:
     bare = without_log(make_result())
-    for name in ("prune_outcomes", "fills_by_depth", "open_inventory"):
+    for name in ("prune_outcomes", "fills_by_level", "open_inventory"):
         with pytest.raises(InputError, match=f"{name} needs the event log"):
             getattr(bare, name)()
     assert lot_tables(bare) == []
-    assert as_json(bare) == {"prune_outcomes": None, "fills_by_depth": None, "open_inventory": None}
+    assert as_json(bare) == {"prune_outcomes": None, "fills_by_level": None, "open_inventory": None}
 
 
 @ALL
@@ -218,8 +219,8 @@ def test_tables_and_json(options: dict[str, Any]) -> None:
             console.print(table or "", *words, sep="\n")
     text = captured.get()
     assert ("Trapped inventory" in text) == (result.metrics["open_lots"] > 0)
-    assert ("Fills by depth" in text) == ("Prunes: what was realized" in text) == (len(result.lots) > 0)
+    assert ("Fills by grid level" in text) == ("Prunes: what was realized" in text) == (len(result.lots) > 0)
     plain = as_json(result)
     assert [row["closes"] for row in plain["prune_outcomes"]] == result.prune_outcomes()["closes"].tolist()
-    assert json.loads(json.dumps(plain["fills_by_depth"])) == plain["fills_by_depth"]
+    assert json.loads(json.dumps(plain["fills_by_level"])) == plain["fills_by_level"]
     assert "Trapped inventory" not in as_text(result)  # the first screen stays short

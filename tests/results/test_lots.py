@@ -13,26 +13,27 @@ from tests.results.ledgers import BAR, LABEL, START, make_result
 
 
 def event(
-    bar: int, label: str, side: int, price: float, qty: float, fee: float, pnl: float, funding: float, lot: int
+    bar: int, label: str, side: int, price: float, qty: float, fee: float, pnl: float, funding: float, lot: int, level: int = -1
 ) -> tuple[object, ...]:
-    return (START + bar * BAR, bar, 0, LABEL[label], side, price, qty, fee, pnl, funding, 0.0, lot)
+    return (START + bar * BAR, bar, 0, LABEL[label], side, price, qty, fee, pnl, funding, 0.0, lot, level)
 
 
 def test_partial_closes_funding_and_open_lots_by_hand() -> None:
     log = np.array(
         [
-            event(0, "BUY_OPEN_LONG", 0, 100.0, 2.0, 0.2, 0.0, 0.0, 0),
-            event(1, "BUY_OPEN_LONG", 0, 90.0, 2.0, 0.1, 0.0, 0.0, 1),
+            event(0, "BUY_OPEN_LONG", 0, 100.0, 2.0, 0.2, 0.0, 0.0, 0, level=0),
+            event(1, "BUY_OPEN_LONG", 0, 90.0, 2.0, 0.1, 0.0, 0.0, 1, level=3),
             event(2, "FUNDING", 0, 95.0, 4.0, 0.0, 0.0, -0.8, -1),  # 0.4 for each lot
-            event(3, "STOP_LONG", 0, 80.0, 1.0, 0.3, -20.0, 0.0, 0),
+            event(3, "STOP_LONG", 0, 80.0, 1.0, 0.3, -20.0, 0.0, 0, level=0),
             event(4, "FUNDING", 0, 85.0, 3.0, 0.0, 0.0, 0.6, -1),  # 0.2 for what is left of lot 0, 0.4 for lot 1
-            event(5, "SELL_CLOSE_LONG", 0, 110.0, 1.0, 0.1, 10.0, 0.0, 0),
+            event(5, "SELL_CLOSE_LONG", 0, 110.0, 1.0, 0.1, 10.0, 0.0, 0, level=0),
             event(6, "SELL_OPEN_SHORT", 1, 120.0, 1.0, 0.1, 0.0, 0.0, 2),
         ],
         dtype=event_dtype,
     )
     table = lots_of(log, "BTCUSDT", last_price=100.0, last_bar=9, multiplier=1.0, step_size=0.001)
     assert tuple(table.columns) == LOT_COLUMNS
+    assert table["level"].tolist() == [0, 3, -1]
     first, second, third = (table.iloc[row] for row in range(3))
     assert (first["how"], first["closed_bar"], first["bars_held"], first["open_qty"]) == ("SELL_CLOSE_LONG", 5, 5, 0.0)
     assert first["exit_price"] == pytest.approx(95.0)

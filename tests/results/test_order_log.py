@@ -17,7 +17,7 @@ import backtest as bt
 from backtest import cli
 from backtest.order_log import ACTIONS, COLUMNS, write_order_log
 from backtest.step_tables import KINDS
-from engine.records import ENTRY, SIDES
+from engine.records import ENTRY, LABELS, SIDES
 from engine.stepping import list_orders, wanted_dtype
 from tests.backtest.stepping import bracket_strategy
 from tests.conftest import COMPILED
@@ -105,6 +105,10 @@ def check(result: bt.Result) -> pd.DataFrame:
     fills, trades = log[log["action"] == "FILL"], result.trades
     trades = trades[(trades["lot"] >= 0) & ~trades["label"].isin(["DELISTED"])]
     assert fills["qty"].sum() == pytest.approx(trades["qty"].sum())
+    # The level of an entry is that of the lot it opens.
+    by = ["symbol", "position_side", "price", "level"]
+    entered, opened = fills[fills["kind"] == KINDS[ENTRY]], trades[trades["label"].isin(LABELS[:2])]
+    assert entered[by].astype(dict.fromkeys(by[:2], str)).value_counts().to_dict() == opened[by].value_counts().to_dict()
     return log
 
 

@@ -47,7 +47,7 @@ def test_metrics_cannot_be_changed() -> None:
 
 def test_the_log_as_a_table() -> None:
     result = make_result()
-    names = ["time", "bar", "symbol", "label", "position_side", "price", "qty", "fee", "realized_pnl", "funding", "wallet", "lot"]
+    names = ["time", "bar", "symbol", "label", "position_side", "price", "qty", "fee", "realized_pnl", "funding", "wallet", "lot", "level"]
     assert list(result.trades.columns) == names
     assert result.trades["fee"].sum() == pytest.approx(result.metrics["fees"])
     opened = pd.Timestamp(START, unit="ms", tz="UTC") + result.trades["bar"] * pd.Timedelta(BAR, unit="ms")

@@ -68,7 +68,7 @@ def test_the_headline_can_be_made_from_the_files(case: tuple[Result, Path]) -> N
         "grid_profit": ["SELL_CLOSE_LONG", "BUY_CLOSE_SHORT"],
         "stops": ["STOP_LONG", "STOP_SHORT"],
         "prunes": [label for label in realized.index if label.startswith("PRUNE")],
-        "market_closes": ["RECENTER", "DELISTED", "MARKET_CLOSE"],
+        "market_closes": ["RECENTER", "DELISTED", "MARKET_CLOSE", "END_OF_RUN"],
         "liquidations": ["LIQUIDATION"],
         "shortfall": ["SHORTFALL"],
     }

@@ -32,7 +32,7 @@ def open_lot(world: World, book: Book, order: Order, qty: float) -> None:
         book.armed[order.side][order.level] = False
     book.filled = True
     world.wallet -= fee
-    world.log(book, OPEN_LABEL[order.side], order.side, order.price, qty, fee=fee, lot=lot.id)
+    world.log(book, OPEN_LABEL[order.side], order.side, order.price, qty, fee=fee, lot=lot.id, level=lot.level)
     if order.take_profit is not None:
         book.place(TAKE_PROFIT, order.side, order.take_profit, qty, lot=lot.id, own=True, live=False)
     if order.stop_loss is not None:
@@ -74,7 +74,7 @@ def close_lot(world: World, book: Book, lot: Lot, qty: float, price: float, labe
     book.filled = True
     world.wallet += pnl - fee
     world.counters[label] += 1
-    world.log(book, label, side, price, qty, fee=fee, realized_pnl=pnl, lot=lot.id)
+    world.log(book, label, side, price, qty, fee=fee, realized_pnl=pnl, lot=lot.id, level=lot.level)
 
 
 def fire_stop(world: World, book: Book, order: Order, qty: float, price: float) -> None:

@@ -213,8 +213,9 @@ class World:
         realized_pnl: float = 0.0,
         funding: float = 0.0,
         lot: int = -1,
+        level: int = -1,
     ) -> None:
-        """Append an event; `wallet` is the balance after it."""
+        """Append an event; `wallet` is the balance after it, `level` the grid level that opened the lot."""
         self.events.append(
             {
                 "time": self.time,
@@ -229,5 +230,6 @@ class World:
                 "funding": funding,
                 "wallet": self.wallet,
                 "lot": lot,
+                "level": level,
             }
         )

@@ -90,6 +90,8 @@ def simulate(
                 pay_funding(world, book, rate, mark_price)
             if bar == book.last_bar and bar < len(time) - 1:
                 delist(world, book)
+            elif bar == book.last_bar and world.execution.get("close_at_end", False):
+                close_at_end(world, book)
 
         if gates is not None and bar >= trade_from:
             gates.after()
@@ -158,6 +160,19 @@ def delist(world: World, book: Book) -> None:
     for side in SIDES:
         for lot in book.side_lots(side):
             close_lot(world, book, lot, lot.qty, book.mark, "DELISTED", world.execution["fee_taker"])
+    book.cancel_everything()
+    if credit_shortfall(world, book):
+        stop_trading(world)
+
+
+def close_at_end(world: World, book: Book) -> None:
+    """Lots open after the last bar of the run close at its close, taker fee, slippage of stops against them."""
+    given = world.execution.get("slippage_stop")
+    slip = world.execution["slippage"] if given is None else given
+    for side in SIDES:
+        for lot in book.side_lots(side):
+            price = book.mark * (1.0 - SIGN[side] * slip)
+            close_lot(world, book, lot, lot.qty, price, "END_OF_RUN", world.execution["fee_taker"])
     book.cancel_everything()
     if credit_shortfall(world, book):
         stop_trading(world)

@@ -1,9 +1,10 @@
-"""Style sheet and script of the page, kept inline so that the file needs nothing else."""
+"""Style sheet and script of a page, kept inline so that the file needs nothing else, and the page round them."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from html import escape
 
 STYLE = """
 * { box-sizing: border-box; }
@@ -114,3 +115,27 @@ def _digest(words: str) -> str:
 def policy() -> str:
     """Content security policy: this style, this script and inline pictures, and nothing from anywhere else."""
     return f"default-src 'none'; img-src data:; style-src {_digest(STYLE)}; script-src {_digest(SCRIPT)}"
+
+
+def document(title: str, header: str, main: str) -> str:
+    """A whole page: `title` as plain words, `header` and `main` as HTML."""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy()}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title, quote=True)}</title>
+<link rel="icon" href="data:,">
+<style>{STYLE}</style>
+</head>
+<body>
+<header>
+{header}
+</header>
+<main>
+{main}</main>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""

@@ -14,13 +14,14 @@ from backtest.report import findings
 from backtest.report.formats import money, result_columns
 from backtest.report.html.elements import Cell, Row, Table, figure, paragraph
 from backtest.report.html.profit import moment
+from backtest.report.lot_tables import NO_LEVEL, level_name
 
 if TYPE_CHECKING:
     from backtest.result import Result
 
 # Events shown at each end of the log.
 MOST_EVENTS = 200
-EVENT_COLUMNS = ("time", "symbol", "event", "side", "price", "quantity", "fee", "realized PnL", "funding", "wallet", "lot")
+EVENT_COLUMNS = ("time", "symbol", "event", "side", "price", "quantity", "fee", "realized PnL", "funding", "wallet", "lot", "level")
 
 
 def assumptions(result: Result) -> str:
@@ -84,6 +85,7 @@ def _event(row: Any) -> list[Cell]:
         figure(row.funding, "{:,.4f}".format),
         figure(row.wallet, money),
         figure(row.lot, "{:.0f}".format),
+        Cell("-" if row.level == NO_LEVEL else level_name(row.level, row.level), float(row.level)),
     ]
 
 

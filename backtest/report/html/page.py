@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backtest.data.atomic import make_folder, write_atomically
 from backtest.report import findings
 from backtest.report.html import details, doubt, profit, summary
-from backtest.report.html.assets import SCRIPT, STYLE, policy
+from backtest.report.html.assets import document
 from backtest.report.html.elements import Section, contents, paragraph, text
 from backtest.report.html.pictures import pictures
 from backtest.report.html.tables import table_section
@@ -61,33 +61,16 @@ def render_report(result: Result, studies: Studies | None = None, drawn: Mapping
     """The page as text; see `write_report`."""
     sections = _sections(result, studies, drawn)
     title = findings.title(result)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy()}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{text(title)}</title>
-<link rel="icon" href="data:,">
-<style>{STYLE}</style>
-</head>
-<body>
-<header>
-{summary.banner_html(result, studies)}
+    header = f"""{summary.banner_html(result, studies)}
 <h1>{text(title)}</h1>
-{paragraph(findings.about(result), "source")}
-</header>
-<main>
-<div class="first">
+{paragraph(findings.about(result), "source")}"""
+    main = f"""<div class="first">
 <div>{summary.headline(result).html()}</div>
 <div><h2>Warnings</h2>{summary.doubts(result)}
 {contents(sections)}</div>
 </div>
-{"".join(f"{section.html()}{chr(10)}" for section in sections)}</main>
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""
+{"".join(f"{section.html()}{chr(10)}" for section in sections)}"""
+    return document(title, header, main)
 
 
 def write_report(result: Result, path: str | Path, studies: Studies | None = None, drawn: Mapping[str, bytes] | None = None) -> Path:

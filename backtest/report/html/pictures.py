@@ -23,6 +23,12 @@ def _drawn(result: Result, studies: Studies | None) -> dict[str, bytes]:
     return drawn(result, studies)
 
 
+def picture(blob: bytes, alt: str, caption: str) -> str:
+    """A PNG inside the page, with what it shows for those who hear the page."""
+    source = f"data:image/png;base64,{base64.b64encode(blob).decode()}"
+    return f'<figure><img alt="{text(alt)}" src="{source}"><figcaption>{text(caption)}</figcaption></figure>'
+
+
 def pictures(result: Result, studies: Studies | None = None, drawn: Mapping[str, bytes] | None = None) -> str:
     """The charts as figures; of more than MOST_BYTES the rest is named in a sentence. drawn: the charts, when they are there."""
     from backtest.report.charts import caption
@@ -34,8 +40,7 @@ def pictures(result: Result, studies: Studies | None = None, drawn: Mapping[str,
             left.append(subject)
             continue
         used += len(blob)
-        source = f"data:image/png;base64,{base64.b64encode(blob).decode()}"
-        shown.append(f'<figure><img alt="{text(subject)}" src="{source}"><figcaption>{text(subject)}</figcaption></figure>')
+        shown.append(picture(blob, subject, subject))
     if left:
         words = f"Not on this page, to keep it small: {'; '.join(left)}. The run's folder has them."
         shown.append(paragraph(words))
