@@ -104,6 +104,10 @@ def _run(argv: list[str]) -> None:
         from backtest.order_log import check_replayable
 
         check_replayable(settings.evaluation)
+    if options.evaluation:
+        from backtest.evaluation.study import check_one_account
+
+        check_one_account(len(settings.data.coins), settings.account)
     result = run_configuration(settings, refresh=options.refresh, quiet=options.quiet)
 
     # Imported after the run: a refusal should not wait for the writers of files.

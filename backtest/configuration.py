@@ -185,6 +185,8 @@ class Configuration:
         """
         made: Configuration = self
         changes: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
+        # A bare name must not put rules of a funded account above a run that has none.
+        ruled = self.evaluation is not None or any(one.strip().startswith("evaluation.") for one in assignments)
         for assignment in assignments:
             name, equals, text = assignment.partition("=")
             if not equals or not name.strip():
@@ -192,7 +194,7 @@ class Configuration:
             if name.strip() in ("strategy", "strategy.name"):
                 made, changes["strategy"] = replace(made, strategy=strategy_class(text.strip())()), {}
                 continue
-            table, plain = _holder(made, assignment, name.strip())
+            table, plain = _holder(made, assignment, name.strip(), ruled)
             changes[table][plain] = value_of(getattr(made, table) or Evaluation(), plain, text.strip())
         for table, values in changes.items():
             if values:
@@ -210,13 +212,21 @@ def _without_off(evaluation: Evaluation) -> dict[str, Any]:
     return {name: OFF if value is None else value for name, value in evaluation.model_dump().items()}
 
 
-def _holder(settings: Configuration, assignment: str, name: str) -> tuple[str, str]:
-    """Table and field that an assignment's name means. Raises InputError when there is none, or more than one."""
+def _holder(settings: Configuration, assignment: str, name: str, ruled: bool) -> tuple[str, str]:
+    """Table and field that an assignment's name means; ruled: whether a bare name may mean one of [evaluation].
+
+    Raises InputError when there is none, or more than one.
+    """
     owners = {table: list(type(getattr(settings, table) or Evaluation()).model_fields) for table in TABLES}
     table, dot, plain = name.rpartition(".")
     if dot and table not in TABLES:
         raise InputError(f"--set {assignment}: {table} is not a table{nearest(table, TABLES)}")
-    holders = [owner for owner, names in owners.items() if plain in names and table in ("", owner)]
+    searched = [table] if dot else [owner for owner in owners if ruled or owner != "evaluation"]
+    holders = [owner for owner in searched if plain in owners[owner]]
+    if not holders and not dot and plain in owners["evaluation"]:
+        raise InputError(
+            f"--set {assignment}: {plain} is a rule of a funded account, and this run has none; say evaluation.{plain} to switch them on"
+        )
     if not holders:
         known = owners[table] if dot else [one for names in owners.values() for one in names]
         raise InputError(f"--set {assignment}: {plain} is not a setting{nearest(plain, known)}")

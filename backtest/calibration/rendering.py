@@ -72,6 +72,9 @@ def sentences(found: FillCalibration) -> list[str]:
     unknown = int(found.slippage["left_out"].sum()) if len(found.slippage) else 0
     if unknown:
         lines.append(f"{unknown:,} fills have no order_price, so that their slippage is not known.")
+    if found.execution.touch_probability < 1.0:
+        aside = f"touch_probability = {found.execution.touch_probability:g} is left aside"
+        lines.append(f"The engine is shown with every touch filled: {aside}.")
     return [*lines, *(one.why for one in found.suggestions if one.orders), ONE_ACCOUNT]
 
 

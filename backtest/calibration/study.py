@@ -208,8 +208,11 @@ def calibrate_fills(
     limit fill counts at its own price and no slippage is known), order_qty, placed_at, canceled_at, position_side, symbol.
     Unfilled limit orders need placed_at and canceled_at; without them a fill ratio would be that of the lucky ones.
     market: the bars of the same market at the same time; its finer bars are used where it has them.
-    execution: the rule compared with (default: `bt.Execution()`). least_orders: no setting is suggested on fewer.
-    A bar counts for an order that rested through nine tenths of it. Raises InputError, one sentence, for a table that does not fit.
+    execution: the rule compared with (default: `bt.Execution()`); its touch_probability is left aside.
+    least_orders: no setting is suggested on fewer.
+    A bar counts for an order that was placed before it or in its first tenth. The bar of a fill counts whole, and so does that of a
+    cancel, unless the cancel came in its first tenth: a touch after it counts against the fills.
+    Raises InputError, one sentence, for a table that does not fit.
     """
     if isinstance(least_orders, bool) or not isinstance(least_orders, int) or least_orders < 1:
         raise InputError(f"least_orders = {least_orders!r} is refused: it must be a whole number of at least 1")

@@ -12,7 +12,8 @@ from backtest.data.market import Market
 from engine.execution import Execution
 from gridcore.constants import PRICE_TOLERANCE
 
-# A bar counts for an order that rested through at least this share of it, at both ends: strategies requote just after a close.
+# Strategies requote just after a close: an order placed in this share of a bar counts as placed before it, and one that is cancelled
+# in it as cancelled before it.
 LATE_SHARE = 0.1
 # Why an order says nothing of the fill ratio.
 NOT_LIMIT, UNKNOWN_LIFE, TOO_SHORT, NO_BARS = "not a limit order", "no placed_at", "rested through no whole bar", "outside the bars"
@@ -36,22 +37,28 @@ class Bars:
 
 
 def _rested(bars: Bars, placed: int, filled: int, canceled: int) -> tuple[int, int]:
-    """First bar, and the one behind the last, that an order rested through."""
+    """First bar, and the one behind the last, that count for an order.
+
+    The bar of a fill counts, and so does the bar of a cancel, although the price may have been reached after it: else a touch in such a
+    bar would count where it filled and would not where it did not, and every order that lives for less than a bar would look filled.
+    """
     late = int(LATE_SHARE * bars.length)
     first = int(np.searchsorted(bars.time, placed - late, side="left"))
     if filled != NEVER:
         row = int(np.searchsorted(bars.time, filled, side="right")) - 1
         inside = row >= 0 and filled < bars.time[row] + bars.length
         return first, row + 1 if inside else first
-    return first, int(np.searchsorted(bars.time, canceled + late - bars.length, side="right"))
+    stop = int(np.searchsorted(bars.time, canceled - late, side="right"))
+    begun = first < bars.time.size and bars.time[first] < canceled
+    return first, max(stop, first + 1) if begun else stop
 
 
 def touches(orders: pd.DataFrame, market: Market, execution: Execution) -> pd.DataFrame:
     """What the bars say of each order, on the orders' own index.
 
-    Columns: left_out ("" or why the order says nothing), depth_bps (how far the path went beyond the limit price up to the bar of
-    its fill or its cancel, basis points; negative: not reached), depth_ticks, engine_time (open of the bar in which the rule of
-    `execution` fills it, NEVER).
+    Columns: left_out ("" or why the order says nothing), depth_bps (how far the path went beyond the limit price to the end of the bar
+    of its fill or its cancel, basis points; negative: not reached), depth_ticks, engine_time (open of the bar in which the rule of
+    `execution` fills it, every touch counted, NEVER).
     """
     bars, tick = Bars.of(market), market.instrument.tick_size
     tolerance = PRICE_TOLERANCE * tick

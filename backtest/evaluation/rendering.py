@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backtest.evaluation.paths import HOW_MADE, MEAN_BLOCK
+from backtest.evaluation.study import FEW_STARTS
 from engine.evaluation import Evaluation
 from engine.risk_gates import OUTCOMES, PASSED, UNDECIDED
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from backtest.evaluation.study import EvaluationStudy, Incidence
 
 SCHEMA = 1
-# Fewer starts that do not overlap say next to nothing.
-FEW_STARTS = 10
 METHOD = "competing risks (Aalen-Johansen); intervals by stationary bootstrap of starts"
 
 # What each outcome is called in a row, in the order they are shown.
@@ -56,27 +55,28 @@ def _money(value: float) -> str:
 def sentences(found: EvaluationStudy) -> list[str]:
     """What the rows say, and how they are to be read."""
     rules, starts = found.evaluation, found.starts
-    lines = [f"Rules, in quote currency: {rules_in_words(rules)}."]
+    lines = [f"Rules, in quote currency, on a capital of {found.capital:,g}: {rules_in_words(rules)}."]
     if rules.profit_target is None:
         lines.append("No profit target is set: no attempt can pass.")
     lines.append(
         f"{starts.attempts:,} starts, one each session, followed for up to {found.horizon:,} sessions; {starts.unfinished:,} were cut off "
         "by the end of the bars and count for as long as they were seen."
     )
-    few = " That is too few to say much." if found.effective_starts < FEW_STARTS else ""
+    drawn = f"Intervals (5 to 95 %) draw starts in blocks of {found.mean_block:,.1f} sessions on average, {found.draws:,} times."
+    few = f"That is too few to say much, and too few for an interval: it takes {FEW_STARTS}."
     lines.append(
         f"The starts overlap: with {starts.mean_days:,.1f} sessions each on average they are worth about {found.effective_starts:,.1f} "
-        f"that do not.{few} Intervals (5 to 95 %) draw starts in blocks of {found.mean_block:,.1f} sessions on average, "
-        f"{found.draws:,} times."
+        f"that do not. {few if found.effective_starts < FEW_STARTS else drawn}"
     )
     if found.paths is not None:
         lines.append(f"{found.paths.attempts:,} paths. {HOW_MADE} Blocks hold {MEAN_BLOCK} sessions on average.")
     if found.paths_left_out:
         lines.append(found.paths_left_out)
     if rules.payout or rules.fee or rules.reset_fee:
-        value, low, high = (_money(one) for one in found.expected_value)
+        value, low, high = found.expected_value
+        spread = "" if math.isnan(low) else f" ({_money(low)} to {_money(high)})"
         lines.append(
-            f"Expected value of a try {value} ({low} to {high}): payout {rules.payout:,g}, fee {rules.fee:,g}, up to {rules.resets} resets "
+            f"Expected value of a try {_money(value)}{spread}: payout {rules.payout:,g}, fee {rules.fee:,g}, up to {rules.resets} resets "
             f"at {rules.reset_fee:,g}; an attempt still open at the end earns nothing."
         )
     return [*lines, "It tells how this history treated the rules, not what a coming one will do."]
@@ -132,6 +132,7 @@ def as_json(found: EvaluationStudy) -> dict[str, Any]:
         "rules": {name: list(one) if isinstance(one, tuple) else one for name, one in found.evaluation.model_dump().items()},
         "symbols": list(found.symbols),
         "simulated": found.simulated,
+        "capital": found.capital,
         "horizon": found.horizon,
         "effective_starts": found.effective_starts,
         "mean_block": found.mean_block,

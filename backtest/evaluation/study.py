@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from backtest.result import Result
 
 HORIZON, PATHS, DRAWS = 60, 200, 500
+# Fewer starts that do not overlap say next to nothing, and their draws are nearly the sample itself: no interval is made of them.
+FEW_STARTS = 10
 CAUSES = len(OUTCOMES) - 1
 # Draws of starts weighed at a time: some megabytes for years of starts.
 _BATCH = 100
@@ -68,11 +70,12 @@ class EvaluationStudy:
     starts: over every session start of the markets, each from a flat account. paths: over drawn paths; None when none were asked for.
     effective_starts: how many starts would not overlap: whole sessions over the mean length of an attempt, at most the starts.
     mean_block: starts that stay together in the draws of the interval. expected_value: of one try with its fees and resets, quote
-    currency, with the 5 % and 95 % points of the draws.
+    currency, with the 5 % and 95 % points of the draws; NaN where there is no interval. capital: an attempt begins with, quote currency.
     """
 
     evaluation: Evaluation
     symbols: tuple[str, ...]
+    capital: float
     horizon: int
     sessions: int
     starts: Incidence
@@ -128,6 +131,13 @@ def _drawn_ends(table: np.ndarray, draws: int, seed: int, mean_block: float) -> 
     return np.concatenate(ends)
 
 
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """The 5 % and 95 % points of draws; NaN where all are alike, which is no certainty."""
+    if np.ptp(values) == 0.0:
+        return math.nan, math.nan
+    return float(np.quantile(values, LOW)), float(np.quantile(values, HIGH))
+
+
 def _with_interval(found: Incidence, ends: np.ndarray) -> Incidence:
     """The incidence with the 5 % and 95 % points of the draws, "undecided" first; NaN where all starts came out alike."""
     whole = np.concatenate([np.maximum(0.0, 1.0 - ends.sum(axis=1, keepdims=True)), ends], axis=1)
@@ -153,14 +163,19 @@ def _taken(
     return markets, strategy, account or Account(), execution or Execution(), None
 
 
+def check_one_account(coins: int, account: Account) -> None:
+    """Raise InputError when so many coins do not trade on one account."""
+    if coins > 1 and account.wallet != "shared":
+        raise InputError(f"an evaluation is of one account, and {coins} coins have one each: give one coin, or wallet = shared")
+
+
 def _wallet(taken: tuple[Any, ...], evaluation: Evaluation) -> tuple[Combination, Prepared]:
     """The one account of the study, its arrays ready. Raises InputError when there are several, or what was read from files."""
     markets, strategy, account, execution, weights = taken
     program_of(strategy)  # refuses what is not a strategy
     if not markets or not all(isinstance(market, Market) for market in markets):
         raise InputError("an evaluation study needs whole markets: the result was read from files; load the market and run it again")
-    if len(markets) > 1 and account.wallet != "shared":
-        raise InputError(f"an evaluation is of one account, and {len(markets)} coins have one each: give one coin, or wallet = shared")
+    check_one_account(len(markets), account)
     combination = Combination(strategy, account, execution, (), evaluation)
     shared = Shared(markets, weights)
     with announced(strategy):
@@ -223,9 +238,11 @@ def evaluation_study(
     found = [first, *workers.answer(jobs(combination, wallet, begins[1:], horizon))]
     plain, table = _plain_incidence(found, horizon)
     block = min(max(plain.mean_days, 1.0) * 2.0, float(begins.size))
-    ends = _drawn_ends(table, draws, seed, block)
-    starts = _with_interval(plain, ends)
-    values = expected_value(rules, ends[:, PASSED - 1], ends[:, PASSED:].sum(axis=1))
+    effective = min(float(begins.size), max(1.0, begins.size / plain.mean_days))
+    starts, spread = plain, (math.nan, math.nan)
+    if effective >= FEW_STARTS:
+        ends = _drawn_ends(table, draws, seed, block)
+        starts, spread = _with_interval(plain, ends), _range(expected_value(rules, ends[:, PASSED - 1], ends[:, PASSED:].sum(axis=1)))
     own = expected_value(rules, starts.at(PASSED), float(starts.values[PASSED:, -1].sum()))
     on_paths, left_out = None, ""
     if paths:
@@ -236,14 +253,15 @@ def evaluation_study(
     return EvaluationStudy(
         rules,
         tuple(market.symbol for market in wallet.aligned.markets),
+        combination.account.capital,
         horizon,
         int(begins.size),
         starts,
         on_paths,
         left_out,
-        min(float(begins.size), max(1.0, begins.size / starts.mean_days)),
+        effective,
         block,
-        (float(own), float(np.quantile(values, LOW)), float(np.quantile(values, HIGH))),
+        (float(own), *spread),
         draws,
         seed,
         any(bool(market.simulated) for market in wallet.aligned.markets),

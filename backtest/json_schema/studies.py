@@ -155,7 +155,7 @@ def exposure_ladder() -> Schema:
 
 def evaluation() -> Schema:
     """`evaluation`."""
-    unknown = "no start, or all alike"
+    unknown = "no interval is made: of drawn paths, of too few starts, and where all came out alike"
     share = number("probability by the horizon", "fraction")
     low, high = number("5 % of the draws are lower", "fraction", unknown), number("5 % are higher", "fraction", unknown)
     open_end = record({"probability": share, "low": low, "high": high}, "still undecided at the horizon")
@@ -180,6 +180,7 @@ def evaluation() -> Schema:
         "rules": keyed({}, "the settings of [evaluation]; null: the rule is off"),
         "symbols": texts("coins"),
         "simulated": flag("whether the market was made up"),
+        "capital": number("what an attempt begins with", "quote"),
         "horizon": count("how long an attempt is followed", "sessions"),
         "effective_starts": number("how many starts would not overlap", "starts"),
         "mean_block": number("starts that stay together in the draws", "starts"),

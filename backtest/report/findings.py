@@ -165,4 +165,11 @@ def assumptions(result: Result) -> dict[str, str]:
     if result.is_shared:
         share = ", ".join(f"{symbol} {weight:.3g}" for symbol, weight in zip(result.symbols, result.weights, strict=True))
         lines["shared wallet"] = f"weights {share}; liquidation test {account.joint}"
+    if result.evaluation is not None:
+        from backtest.evaluation.rendering import rules_in_words  # here: it needs what imports this module
+
+        rules = result.evaluation
+        flat = ", flat at their end" if rules.flat_at_session_end else ""
+        hours = f"sessions {rules.session_start} to {rules.session_end} {rules.session_time_zone}{flat}"
+        lines["rules above it"] = f"{rules_in_words(rules)}; {hours}"
     return lines

@@ -48,7 +48,7 @@ MUTATIONS = (
     Mutation("isolated margin stays when a part closes", "close_lot", '(state["qty"][side] / side_qty)', "1.0"),
     Mutation("longs are paid a positive funding rate", "settle_funding", "-sign * qty", "sign * qty"),
     Mutation("a gap bar pays no funding", "after_walk", "kinds[k, i] > 0", "kinds[k, i] > 1"),
-    Mutation("a delisted lot pays no fee", "delist", 'terms["fee_taker"]', "0.0"),
+    Mutation("a delisted lot pays no fee", "close_at_last", 'terms["fee_taker"]', "0.0"),
     # liquidation
     Mutation("a liquidation happens at the extreme", "cross_breach_price", "return price", "return end"),
     Mutation("the maintenance amount is forgotten", "maintenance_margin", '- tiers[row]["cum"]', ""),

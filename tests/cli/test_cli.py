@@ -140,10 +140,9 @@ def test_markets_are_loaded_as_asked_and_handed_to_the_run(monkeypatch: pytest.M
         loaded.update(coins=coins, start=start, end=end, **options)
         return [coin.lower() for coin in coins]
 
-    load, run = types.ModuleType("backtest.data.load"), types.ModuleType("backtest.run")
-    load.load_markets = load_markets  # type: ignore[attr-defined]
+    run = types.ModuleType("backtest.run")
     run.run = lambda *args, watch, **terms: (*args, *terms.values())  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "backtest.data.load", load)
+    monkeypatch.setattr("backtest.loading.load_markets", load_markets)
     monkeypatch.setitem(sys.modules, "backtest.run", run)
     settings = Configuration()
     for assignment in ("coins=BTC,ETH", "start=2024-01-01", "seed=9", "max_gap_pct=2.5", "cache_dir=elsewhere", "bars_from=1m"):

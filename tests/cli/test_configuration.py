@@ -219,12 +219,24 @@ def test_the_rules_of_a_funded_account_stand_only_where_they_are_asked_for() -> 
     assert settings.digest() != Configuration().digest()
 
 
+def test_a_name_that_rules_and_strategy_share_is_the_strategys_without_rules() -> None:
+    settings = Configuration().set("atr_period=20")
+    assert settings.strategy.atr_period == 20
+    assert settings.evaluation is None
+    with pytest.raises(InputError, match=r"say strategy\.atr_period or evaluation\.atr_period"):
+        settings.set("evaluation.fee=1").set("atr_period=21")
+    with pytest.raises(InputError, match=r"say strategy\.atr_period or evaluation\.atr_period"):
+        settings.set("atr_period=21", "evaluation.fee=1")
+    assert settings.set("fee=1", "evaluation.resets=2").evaluation == Evaluation(fee=1.0, resets=2)
+
+
 @pytest.mark.parametrize(
     ("assignment", "said"),
     [
         ("evaluation.daily_loss=1", "did you mean daily_loss_limit"),
-        ("session_time_zone=Chicago", "time zone"),
-        ("minimum_days=-1", "at least 0"),
+        ("evaluation.session_time_zone=Chicago", "time zone"),
+        ("evaluation.minimum_days=-1", "at least 0"),
+        ("fee=0.0002", "this run has none; say evaluation.fee to switch them on"),
     ],
 )
 def test_bad_rules_of_a_funded_account_are_one_sentence(assignment: str, said: str) -> None:

@@ -74,13 +74,13 @@ def test_depths_by_hand() -> None:
     assert deeper.orders["outcome"].tolist()[3::2] == ["ONLY_MINE", "BOTH"]
 
 
-def test_only_bars_an_order_rested_through_count() -> None:
+def test_which_bars_count_for_an_order() -> None:
     bars = market([998.0, 999.5, 998.0])
     rows = [
         unfilled(placed_at=at(1), canceled_at=at(14)),  # nine tenths of the first bar
         unfilled(placed_at=at(2), canceled_at=at(30)),  # the second alone
-        unfilled(placed_at=at(15), canceled_at=at(40)),  # not the third
-        unfilled(placed_at=at(5), canceled_at=at(20)),  # none
+        unfilled(placed_at=at(15), canceled_at=at(31)),  # not the third
+        unfilled(placed_at=at(5), canceled_at=at(14)),  # none
         order(placed_at=at(5), time=at(7)),  # filled in the bar it was placed in
         order(placed_at=None),
         unfilled(placed_at=at(-60), canceled_at=at(20)),
@@ -90,6 +90,24 @@ def test_only_bars_an_order_rested_through_count() -> None:
     assert found.orders["outcome"].tolist() == ["ONLY_ENGINE", "NEITHER", "NEITHER", "", "", "", "", ""]
     assert found.orders["left_out"].tolist()[3:] == [*["rested through no whole bar"] * 2, "no placed_at", *["outside the bars"] * 2]
     assert any("2 limit orders say nothing of the fill ratio: outside the bars." in line for line in found.sentences())
+
+
+def test_an_order_that_lives_for_less_than_a_bar_counts_whether_it_filled_or_not() -> None:
+    """Otherwise the ones that filled are all that is left, and every touch looks like a fill."""
+    bars = market([999.0] * 3)
+    rows = [order(), unfilled(canceled_at=at(5)), unfilled(canceled_at=at(1)), unfilled(placed_at=at(-1), canceled_at=at(0))]
+    rows += [unfilled(placed_at=at(0), canceled_at=at(20)), unfilled(placed_at=at(5), canceled_at=at(31))]
+    found = calibrate(rows, bars, least_orders=2)
+    assert ratios(found) == {"less than a tick": (5, 1)}
+    assert found.suggestions[1].value == pytest.approx(0.2)
+    assert found.orders["left_out"].tolist() == ["", "", "", "outside the bars", "", ""]
+
+
+def test_a_chance_of_the_engine_is_left_aside_and_said() -> None:
+    found = calibrate([order()], market([999.0]), execution=bt.Execution(touch_probability=0.5))
+    assert found.by_depth["engine"].max() == 1.0
+    assert "touch_probability = 0.5 is left aside" in " ".join(found.sentences())
+    assert "left aside" not in " ".join(calibrate([order()], market([999.0])).sentences())
 
 
 def test_finer_bars_are_used() -> None:

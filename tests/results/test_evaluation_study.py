@@ -22,6 +22,7 @@ from backtest.evaluation.incidence import cumulative_incidence
 from backtest.evaluation.paths import path_wallet, whole_sessions
 from backtest.evaluation.rendering import as_json, evaluation_table
 from backtest.evaluation.study import EvaluationStudy, _wallet, evaluation_study, expected_value
+from backtest.report.findings import assumptions
 from engine.risk_gates import OUTCOMES, PASSED
 from tests.backtest import frames
 
@@ -121,8 +122,25 @@ def test_the_study_counts_every_start_and_says_so() -> None:
     assert np.isnan(found.starts.low[1:][~met]).all()
     assert found.effective_starts == pytest.approx(59 / found.starts.mean_days)
     text = " ".join(found.sentences())
-    for words in ("59 starts", "worth about", "20 paths", "cut off"):
+    for words in ("59 starts", "worth about", "20 paths", "cut off", f"on a capital of {TERMS[1].capital:,g}"):
         assert words in text
+
+
+def test_no_interval_of_few_starts_or_of_draws_that_are_all_alike() -> None:
+    """Starts that overlap nearly all are one start: their draws would show a certainty that is not there."""
+    paid = RULES.replace(payout=100.0, fee=10.0)
+    few = evaluation_study(market(10), GRID, paid, TERMS[1], paths=0, **FEW)
+    assert few.effective_starts < 10.0
+    assert np.isnan([*few.starts.low, *few.starts.high, *few.expected_value[1:]]).all()
+    words = " ".join(few.sentences())
+    assert "too few for an interval" in words
+    assert "Intervals (5 to 95 %)" not in words
+    assert " to " not in next(line for line in few.sentences() if line.startswith("Expected value")).split(":")[0]
+    unreachable = paid.replace(profit_target=1e9, daily_loss_limit=None, trailing_drawdown=None)
+    alike = evaluation_study(market(), GRID, unreachable, TERMS[1], paths=0, **FEW | {"horizon": 2})
+    assert alike.effective_starts >= 10.0
+    assert alike.expected_value[0] == -10.0
+    assert np.isnan(alike.expected_value[1:]).all()
 
 
 def test_threads_and_repetition_change_nothing() -> None:
@@ -155,6 +173,12 @@ def test_a_result_carries_its_own_settings() -> None:
     assert json.dumps(as_json(evaluation_study(result, paths=0, **FEW))) == json.dumps(as_json(direct))
     with pytest.raises(bt.InputError, match="beside a result"):
         evaluation_study(result, GRID)
+
+
+def test_a_run_under_rules_names_them_beside_its_assumptions() -> None:
+    told = assumptions(bt.run(market(), GRID, TERMS[1], evaluation=RULES))["rules above it"]
+    assert told == "target 12, daily loss 20, drawdown 30 end of day; sessions 00:00 to 00:00 UTC, flat at their end"
+    assert "rules above it" not in assumptions(bt.run(market(), GRID, TERMS[1]))
 
 
 def test_several_coins_need_one_wallet() -> None:

@@ -14,12 +14,13 @@ import backtest as bt
 from backtest import cli
 from backtest.data.check.as_json import report_as_json
 from backtest.data.check.folder import check_folder
+from backtest.evaluation.study import evaluation_study
 from backtest.json_schema.check import check_schema
 from backtest.json_schema.document import DOCUMENT, SCHEMAS, json_document, schema_text
 from backtest.json_schema.summary import comparison_schema, summary_schema
 from backtest.result import Result
 from backtest.storage import summary
-from backtest.studies import study
+from backtest.studies import Studies, study
 from tests.backtest import frames
 from tests.results.ledgers import make_result
 from tests.results.test_result import without_log
@@ -48,6 +49,16 @@ def test_a_summary_with_every_study_keeps_it_too(wallet: str) -> None:
     studies = study(result, ablate=True, ladder=True)
     values = summary(result, studies.as_json())
     assert all(values[name] is not None for name in ("sensitivity", "uncertainty", "worst_days", "ablation", "exposure_ladder"))
+    assert any(row["draws"] > 1 for row in values["sensitivity"]["rows"])
+    held_to(summary_schema(), values)
+
+
+@pytest.mark.parametrize("paths", [0, 3])
+def test_a_summary_with_an_evaluation_keeps_it_too(paths: int) -> None:
+    market = bt.Market.from_frame(frames.bars(40 * 24, step=3_600_000, seed=3), frames.BTC, "1h")
+    found = evaluation_study(bt.run(market, bt.StaticGrid()), paths=paths, horizon=3, draws=100, threads=2)
+    values = summary(make_result(), Studies(evaluation=found).as_json())
+    assert (values["evaluation"]["paths"] is None) == (paths == 0)
     held_to(summary_schema(), values)
 
 
