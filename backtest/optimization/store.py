@@ -122,13 +122,10 @@ class OptunaStore:
         return len(self.all_trials()) + sum(len(numbers) for numbers in self._dropped.values())
 
     def touch_holdout(self, part: Part) -> None:
-        """Record that this study has looked at the bars of a holdout, and how many trials it had then.
-
-        A search that goes on afterwards knows what it saw, and its own look is one more. The same trials looking again, or another
-        worker with them, see nothing new.
-        """
-        seen = self.attribute(HOLDOUT) or {"looks": []}
-        self.set_attribute(HOLDOUT, {"begin": part.begin, "end": part.end, "looks": sorted({*seen["looks"], self.size})})
+        """Record that this study has looked at the bars of a holdout, how often, and how many trials it had run each time."""
+        seen = self.attribute(HOLDOUT) or {"times": 0, "trials": []}
+        trials = sorted({*seen["trials"], self.size})
+        self.set_attribute(HOLDOUT, {"begin": part.begin, "end": part.end, "times": int(seen["times"]) + 1, "trials": trials})
 
     def attribute(self, key: str) -> Any:
         """A plain value kept with the study, None when it is not there."""

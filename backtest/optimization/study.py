@@ -137,10 +137,10 @@ def join_study(optimizer: Optimizer, storage: BaseStorage, name: str | None = No
 
 def _own_looks(store: OptunaStore, optimizer: Optimizer) -> int:
     """How often this study looked at its holdout with fewer trials than it has, or is asked for, now: it went on knowing what it saw."""
-    touched = store.attribute(HOLDOUT) or {"looks": []}
+    touched = store.attribute(HOLDOUT)
     searches = 1 if optimizer.settings.mode == "robust" else len(optimizer.split.windows)
     trials = max(store.size, searches * (optimizer.settings.design + optimizer.settings.trials))
-    return sum(looked < trials for looked in touched["looks"])
+    return 0 if touched is None else sum(int(looked) < trials for looked in touched["trials"])
 
 
 def study_names(storage: BaseStorage) -> list[str]:
@@ -184,7 +184,7 @@ def other_studies(storage: BaseStorage, name: str, description: Mapping[str, Any
         if last is not None:
             held = Part(*last)
             touched = attributes[other].user_attrs.get(HOLDOUT)
-            as_holdout = len(touched["looks"]) if touched and _overlap([held], [Part(touched["begin"], touched["end"])]) else 0
+            as_holdout = len(touched["trials"]) if touched and _overlap([held], [Part(touched["begin"], touched["end"])]) else 0
             looks += max(as_holdout, int(found > 0 and _overlap([held], [_searched(asked)])))
     return OtherStudies(trials, looks, tuple(names))
 
