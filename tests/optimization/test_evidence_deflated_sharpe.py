@@ -17,7 +17,7 @@ from backtest.optimization.evidence import (
     sharpes,
     smallest_detectable_sharpe,
 )
-from backtest.optimization.evidence.deflated_sharpe import standard_error
+from backtest.optimization.evidence.deflated_sharpe import standard_error, variance_by_luck
 from engine.errors import InputError
 
 YEAR = math.sqrt(250.0)
@@ -65,7 +65,8 @@ def test_deflated_sharpe_of_returns_is_put_together_from_its_parts() -> None:
     returns = random.standard_t(4, 700) * 0.01 + 0.001
     design = np.append(random.normal(0.0, 0.04, 300), [math.nan, math.nan])
     found = deflated_sharpe(returns, design, 2300)
-    assert found.variance == pytest.approx(np.var(design[:300], ddof=1), rel=1e-12)
+    assert found.design_variance == pytest.approx(np.var(design[:300], ddof=1), rel=1e-12)
+    assert found.variance == pytest.approx(min(found.design_variance, 1.0 / 699), rel=1e-12)
     assert found.sharpe == pytest.approx(sharpe_of_metrics(returns, 1.0), rel=1e-12)
     assert found.sharpe_a_year == pytest.approx(sharpe_of_metrics(returns, 365.0), rel=1e-12)
     skew, kurtosis = stats.skew(returns), stats.kurtosis(returns, fisher=False)
@@ -111,6 +112,29 @@ def test_one_trial_needs_no_design() -> None:
 def test_trials_that_are_all_alike_deflate_nothing() -> None:
     returns = np.random.default_rng(1).normal(0.002, 0.02, 400)
     assert deflated_sharpe(returns, np.full(300, 0.05), 300).benchmark == pytest.approx(0.0, abs=1e-12)
+
+
+def test_sets_that_lose_in_truth_do_not_raise_what_luck_can_do() -> None:
+    random = np.random.default_rng(3)
+    returns = random.normal(0.008, 0.02, 200)
+    luck = random.normal(0.0, 0.03, 256)
+    losing = np.concatenate([luck[:128], luck[128:] - 2.0])
+    small, large = deflated_sharpe(returns, luck, 500), deflated_sharpe(returns, losing, 500)
+    assert small.variance == small.design_variance < 1.0 / 199
+    assert large.design_variance > 0.5
+    assert large.variance == pytest.approx(1.0 / 199, rel=1e-12)
+    assert small.probability > large.probability > 0.9
+    assert variance_by_luck(0.5, 1) == 0.5
+
+
+def test_the_best_of_many_of_unlike_costs_is_rarely_believed() -> None:
+    random = np.random.default_rng(9)
+    believed = 0
+    for _ in range(200):
+        trials = random.normal(0.0, 0.02, (100, 50)) - np.linspace(0.0, 0.03, 50)
+        ratios = sharpes(trials)
+        believed += deflated_sharpe(trials[:, int(np.argmax(ratios))], ratios, 50).probability >= 0.95
+    assert believed <= 10
 
 
 def test_the_best_of_many_without_an_edge_is_rarely_believed() -> None:

@@ -97,11 +97,23 @@ def test_dimensions_that_change_nothing_stay_where_they_are() -> None:
     assert (found.neighbours[:, :2] != CENTRE[:2]).all()
 
 
-def test_a_set_in_which_nothing_matters_is_not_called_a_plateau() -> None:
+def test_at_the_top_of_the_scale_all_numbers_are_drawn() -> None:
     found = plateau(SPACE, CENTRE, lambda sets: np.ones(len(sets)))
-    assert math.isnan(found.share)
+    assert found.share == 1.0
     assert found.left_out == ("log", "real", "whole", "switch")
-    assert found.neighbours.shape == (0, 4)
+    assert (found.neighbours[:, :2] != CENTRE[:2]).all()
+
+    def top_alone(sets: np.ndarray) -> np.ndarray:
+        """At the top while one number moves, nothing when several do."""
+        return np.where(np.count_nonzero(sets != CENTRE, axis=1) <= 1, 1.0, 0.0)
+
+    assert plateau(SPACE, CENTRE, top_alone).share < 0.1
+
+
+def test_a_space_of_switches_alone_has_no_plateau() -> None:
+    found = plateau(SPACE[3:], CENTRE[3:], lambda sets: np.ones(len(sets)))
+    assert math.isnan(found.share)
+    assert found.neighbours.shape == (0, 1)
 
 
 @pytest.mark.parametrize("level", [0.0, -0.4, math.nan])

@@ -29,9 +29,9 @@ class DeflatedSharpe:
     """The deflated Sharpe ratio of the best set, and what it is made of.
 
     probability: that the true Sharpe ratio is above `benchmark`; NaN when it cannot be told. sharpe: a day. benchmark: the largest
-    Sharpe ratio a day that `trials` trials without any edge are expected to show. variance: of the trials' daily Sharpe ratios.
-    kurtosis: raw. detectable: the smallest true Sharpe ratio a day that so many days and trials would show (see
-    `smallest_detectable_sharpe`, with this skew and kurtosis).
+    Sharpe ratio a day that `trials` trials without any edge are expected to show. variance: of the trials' daily Sharpe ratios by
+    luck (see `variance_by_luck`). design_variance: of the design's, as it is. kurtosis: raw. detectable: the smallest true Sharpe
+    ratio a day that so many days and trials would show (see `smallest_detectable_sharpe`, with this skew and kurtosis).
     """
 
     probability: float
@@ -39,6 +39,7 @@ class DeflatedSharpe:
     benchmark: float
     trials: int
     variance: float
+    design_variance: float
     days: int
     skew: float
     kurtosis: float
@@ -66,6 +67,17 @@ def expected_maximum(trials: int, variance: float) -> float:
     # The quantile of 1 - p is minus that of p, which keeps its digits when p is small.
     first, second = -_NORMAL.inv_cdf(1.0 / trials), -_NORMAL.inv_cdf(1.0 / (trials * math.e))
     return math.sqrt(variance) * ((1.0 - np.euler_gamma) * first + np.euler_gamma * second)
+
+
+def variance_by_luck(design_variance: float, days: int) -> float:
+    """Variance of daily Sharpe ratios that luck can have made: the design's, at most the sampling variance `1/(days - 1)` of one ratio.
+
+    The benchmark is the best of trials without an edge. Their estimates vary by sampling alone, each by `standard_error(0, days)`,
+    and less from trial to trial where they share days; a wider spread says that the sets differ in truth, mostly that some of
+    them trade themselves to death in fees. Taken for luck, that would ask the most of a search where an edge is plainest: no
+    edge at all could pass. Sets that lose in truth make the best of all no luckier, so the bound holds for them too.
+    """
+    return min(design_variance, standard_error(0.0, days) ** 2) if days >= 2 else design_variance
 
 
 def _check_shape(days: int, skew: float, kurtosis: float) -> None:
@@ -126,21 +138,22 @@ def deflated_sharpe(returns: Any, design_sharpes: Any, trials: int) -> DeflatedS
     """The deflated Sharpe ratio of daily train returns.
 
     returns: float64 [days] of the chosen set. design_sharpes: daily Sharpe ratios [sets] of the unguided design, whose sample
-    variance stands for that of the trials (guided trials crowd where the score is high, and their variance is too small); NaN,
-    a set that never traded, is left out. trials: all trials of every study that saw these bars, the design's among them.
-    `probability` is NaN for fewer than 60 days, for returns without variation, and for several trials with fewer than two
-    Sharpe ratios in the design. Raises InputError for other arrays or fewer than one trial.
+    variance stands for that of the trials (guided trials crowd where the score is high, and their variance is too small), no more
+    of it than luck can make (see `variance_by_luck`); NaN, a set that never traded, is left out. trials: all trials of every study
+    that saw these bars, the design's among them. `probability` is NaN for fewer than 60 days, for returns without variation, and
+    for several trials with fewer than two Sharpe ratios in the design. Raises InputError for other arrays or fewer than one trial.
     """
     values = checked_returns("returns", returns)
     ratios = np.asarray(design_sharpes, dtype=np.float64)
     if ratios.ndim != 1 or np.isinf(ratios).any():
         raise InputError("design_sharpes are refused: they must be one list of numbers, one a set, NaN where there is none")
     ratios = ratios[~np.isnan(ratios)]
-    variance = float(np.var(ratios, ddof=1)) if ratios.size >= 2 else math.nan
-    benchmark = expected_maximum(trials, variance)
+    spread = float(np.var(ratios, ddof=1)) if ratios.size >= 2 else math.nan
     observed, days = sharpe(values), values.size
+    variance = variance_by_luck(spread, days)
+    benchmark = expected_maximum(trials, variance)
     skew, kurtosis = skewness(values), excess_kurtosis(values) + 3.0
     known = days >= LEAST_DAYS
     probability = probabilistic_sharpe(observed, benchmark, days, skew, kurtosis) if known else math.nan
     detectable = smallest_detectable_sharpe(days, benchmark, skew, kurtosis)
-    return DeflatedSharpe(probability, observed, benchmark, int(trials), variance, days, skew, kurtosis, detectable)
+    return DeflatedSharpe(probability, observed, benchmark, int(trials), variance, spread, days, skew, kurtosis, detectable)

@@ -33,7 +33,7 @@ Evaluate = Callable[[np.ndarray], np.ndarray]
 class Plateau:
     """How the neighbours of a set do.
 
-    share: of the neighbours at half the best score or better; NaN when the best score is not above zero, or nothing was moved.
+    share: of the neighbours at half the best score or better; NaN when the best score is not above zero, or the space has no numbers.
     mean: of the neighbours' scores (see `neighbourhood_mean`). best: the score they are held against. left_out: names of
     dimensions that change nothing there or are switches. neighbours: float64 [draws, dimensions]; scores: float64 [draws].
     """
@@ -144,7 +144,8 @@ def plateau(
 ) -> Plateau:
     """The plateau test of one set.
 
-    Dimensions that change nothing when moved alone are left out, so that a set is not called robust in what does not matter.
+    Dimensions that change nothing when moved alone are left out, so that a set is not called robust in what does not matter. When
+    none changes anything, all numbers are drawn: the score may be at the top of its scale, where a strong edge stands.
     best: the score to hold the neighbours against, default the set's own. evaluate: sets [sets, dimensions] -> scores [sets].
     Raises InputError for a set outside the space.
     """
@@ -153,6 +154,8 @@ def plateau(
     against = own if best is None else best
     moved = moving_dimensions(space, row, evaluate, own, allowed)
     left_out = tuple(dimension.name for dimension, moves in zip(space, moved, strict=True) if not moves)
+    if not moved.any():
+        moved = np.array([dimension.values is None for dimension in space])
     if not moved.any():
         return Plateau(math.nan, math.nan, against, left_out, np.zeros((0, len(space))), np.zeros(0))
     sets = neighbours(space, row, seed, allowed=allowed, moved=moved)
