@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -48,6 +49,7 @@ def run(names: Iterable[str], seeds: int, plan: Plan, file: Path, processes: int
     there = {(one["market"], one["seed"]) for one in known if one["setup"] == plan.setup}
     missing = [(name, seed) for name in names for seed in range(seeds) if (name, seed) not in there]
     file.parent.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for the processes: a core each, no threads beside them
     if missing:
         _one(*missing[0], plan)  # compiles before the processes would do it side by side
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool, file.open("a") as lines:

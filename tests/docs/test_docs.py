@@ -17,6 +17,7 @@ from backtest.optimization.arguments import build_parser as optimizer_parser
 from backtest.optimization.study_commands import COMMANDS
 from backtest.optimization.study_commands import build_parser as study_parser
 from backtest.parameter_reference import sections
+from benchmarks.controls.__main__ import parser as controls_parser
 from engine.records import LABELS
 from tests.conftest import COMPILED
 
@@ -93,6 +94,7 @@ def test_options_exist() -> None:
     known = {*build_parser().option_names([]), *data_parser().option_names(["fetch", "list", "check", "import", "export"])}
     known |= {*optimizer_parser().option_names([]), *study_parser().option_names(COMMANDS)}
     known |= {option for path in EXAMPLES for option in re.findall(r'add_argument\("(--[a-z-]+)"', path.read_text(encoding="utf-8"))}
+    known |= set(re.findall(r"--[a-z-]+", controls_parser().format_help()))
     named = {(name, option) for name, text in TEXTS.items() for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)}
     assert len(named) > 10
     assert {(name, option) for name, option in named if option not in known} == set()

@@ -117,7 +117,11 @@ def _made(seed: int, label: str, failed: list[str]) -> dict[str, object]:
 
 
 def test_tables_count() -> None:
-    found = [_made(0, "robust", []), _made(1, "overfit", ["plateau share"]), _made(2, "fragile", ["deflated Sharpe ratio", "plateau share"])]
+    found = [
+        _made(0, "robust", []),
+        _made(1, "overfit", ["plateau share"]),
+        _made(2, "fragile", ["deflated Sharpe ratio", "plateau share"]),
+    ]
     text = markdown(found, Plan(), ["fair"])
     assert "| fair | 3 | 1 | 0 | 1 | 1 | 1.7% | 86.5% |" in text
     assert "| fair | 67% (1) | 33% (2) |" in text
