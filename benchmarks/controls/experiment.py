@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backtest.data.market import Market
+from backtest.data.timeframe import HOUR
 from backtest.optimization.evidence.deflated_sharpe import DeflatedSharpe, expected_maximum, probabilistic_sharpe
 from backtest.optimization.optimize import Optimizer
 from backtest.optimization.records import MemoryStore
@@ -27,6 +29,7 @@ WARMUP = {"static_grid": 1, "adaptive_grid": 24 * 30}
 PURGE_HOURS = 24.0
 FREE = Execution(fee_maker=0.0, fee_taker=0.0, slippage=0.0)
 DRIFT = 1.0
+HALF_LIFE_BARS = 3  # of a planted edge
 REAL_START = "2022-01-12"
 
 Make = Callable[[int, "Plan"], Market]
@@ -68,7 +71,7 @@ class Control:
 
 
 def _made_up(seed: int, plan: Plan, reverting: float = 0.0) -> Market:
-    return made_up(seed, plan.clock, reverting=reverting)
+    return made_up(seed, plan.clock, reverting=reverting, half_life_hours=HALF_LIFE_BARS * plan.clock.bar / HOUR)
 
 
 def _drifting(seed: int, plan: Plan) -> Market:
@@ -110,7 +113,8 @@ def control(name: str) -> Control:
     if not 0.0 < share <= 1.0:
         known = ", ".join(one.name for one in _WITHOUT)
         raise InputError(f"market = {name!r} is refused: it must be one of {known}, or planted:S with S above 0 and at most 1")
-    return Control(name, f"{share:.0%} of the variance of each step comes back", partial(_made_up, reverting=share), Execution(), True)
+    meaning = f"{share:.0%} of the variance of each step comes back, half of it in {HALF_LIFE_BARS} bars; the default fees"
+    return Control(name, meaning, partial(_made_up, reverting=share), Execution(), planted=True)
 
 
 def settings_of(plan: Plan, seed: int, of: Control) -> Optimization:
@@ -118,8 +122,9 @@ def settings_of(plan: Plan, seed: int, of: Control) -> Optimization:
     return Optimization(trials=plan.trials, windows=plan.windows, seed=seed, score_under=of.score_under)
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.6g}")
+def _rounded(value: float) -> float | None:
+    """Six digits; None for what is not known, which JSON has no number for."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _with_the_whole_spread(of: DeflatedSharpe) -> float:

@@ -141,19 +141,28 @@ def test_findings_go_on_from_the_file(tmp_path: Path) -> None:
     assert [json.loads(line)["seed"] for line in file.read_text().splitlines()] == [0, 1]
 
 
-# One window and few trials: some seconds a seed. Everything is seeded, so that these counts cannot flicker.
-PLAN = Plan(windows=1, trials=16)
+# One window, few trials and long bars: some seconds a seed. Everything is seeded, so that these counts cannot flicker.
+SHORT = Plan(days=200, timeframe="4h", finer=2, windows=1, trials=16)
+LONG = Plan(days=1_200, timeframe="4h", finer=1, windows=1, trials=16)
 
 
 def test_no_edge_is_not_called_robust() -> None:
-    found = [finding(control(name), seed, PLAN) for name, seed in (("martingale", 0), ("martingale", 1), ("fair", 2))]
+    found = [finding(control(name), seed, SHORT) for name, seed in (("martingale", 0), ("fair", 1), ("free", 2))]
     assert [one["label"] for one in found].count("robust") == 0
-    assert found[0] == finding(control("martingale"), 0, PLAN)
+    assert len({json.dumps(one["parameters"]) for one in found}) == 3
 
 
 def test_a_strong_edge_is_found_in_most() -> None:
-    found = [finding(control("planted:1"), seed, PLAN) for seed in range(4)]
+    found = [finding(control("planted:1"), seed, LONG) for seed in range(4)]
     assert [one["label"] for one in found].count("robust") >= 3, [(one["label"], one["failed"]) for one in found]
+    # With true differences between sets taken for luck, the deflated Sharpe ratio would have passed none of them.
+    assert max(one["deflated_by_whole_spread"] for one in found) < 0.95
+
+
+def test_the_same_seed_gives_the_same_finding() -> None:
+    one = finding(control("drift"), 1, SHORT)
+    assert one == finding(control("drift"), 1, SHORT)
+    assert json.loads(json.dumps(one, allow_nan=False)) == one
 
 
 def test_an_edge_is_there_when_it_is_planted() -> None:
