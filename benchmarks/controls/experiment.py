@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from backtest.data.market import Market
-from backtest.data.timeframe import HOUR
 from backtest.optimization.evidence.deflated_sharpe import DeflatedSharpe, expected_maximum, probabilistic_sharpe
 from backtest.optimization.optimize import Optimizer
 from backtest.optimization.records import MemoryStore
@@ -71,7 +70,7 @@ class Control:
 
 
 def _made_up(seed: int, plan: Plan, reverting: float = 0.0) -> Market:
-    return made_up(seed, plan.clock, reverting=reverting, half_life_hours=HALF_LIFE_BARS * plan.clock.bar / HOUR)
+    return made_up(seed, plan.clock, reverting=reverting, half_life_hours=HALF_LIFE_BARS * plan.clock.hours)
 
 
 def _drifting(seed: int, plan: Plan) -> Market:

@@ -49,6 +49,11 @@ class Clock:
         return Timeframe.parse(self.timeframe).ms
 
     @property
+    def hours(self) -> float:
+        """Length of a bar, hours."""
+        return self.bar / HOUR
+
+    @property
     def bars(self) -> int:
         """Number of bars."""
         return self.days * DAY // self.bar
