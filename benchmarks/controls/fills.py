@@ -71,7 +71,8 @@ def row(timeframe: str, finer: int, rungs: float, bridges: bool, seeds: int, day
     cells = [timeframe, f"{step / MINUTE:g}", "yes" if bridges else "no", f"{rungs * 100.0:g}"]
     for kind in zip(*found, strict=True):
         mean, error = mean_and_error(kind)
-        cells += [f"{sum(one.size for one in kind):,}", f"{mean:+.2f} +- {1.96 * error:.2f}"]
+        shown = "none" if math.isnan(mean) else f"{mean:+.2f} +- {1.96 * error:.2f}"
+        cells += [f"{sum(one.size for one in kind):,}", shown]
     overshoot = 0.0 if bridges else -OVERSHOOT * VOLATILITY * np.sqrt(step / YEAR) / BASIS_POINT
     return f"| {' | '.join(cells)} | {overshoot:+.1f} |"
 
