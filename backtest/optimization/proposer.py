@@ -1,4 +1,4 @@
-"""Who proposes the next sets: Optuna's samplers behind ask and tell, on a study in memory.
+"""Who proposes the next sets: Optuna's samplers behind ask and tell, on a study in memory (CMA-ES: see `covariance`).
 
 The study in memory holds what the sampler may learn from, no more: storing is done elsewhere, in batches, and TPE, whose time to
 propose grows with its history, is given the best and the latest trials alone.
@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from backtest.optimization.covariance import CovarianceProposer
 from backtest.optimization.records import Trial
 from backtest.optimization.settings import Optimization
 from backtest.optimization.space import Dimension
@@ -46,7 +47,6 @@ class Proposer:
         self.name = settings.sampler_name
         self.seed = settings.seed if seed is None else seed
         self.distributions = {dimension.name: distribution_of(dimension) for dimension in space}
-        self._batch = settings.batch
         self.objectives = 2 if self.name == "nsga2" else 1
         self._asked: list[optuna.trial.Trial] = []
         self._known: list[Trial] = []
@@ -58,7 +58,7 @@ class Proposer:
     @property
     def ahead(self) -> int:
         """Batches that may be on their way at once: a sampler that breeds generations waits for the one before."""
-        return 1 if self.name in ("cmaes", "genetic", "nsga2") else 2
+        return 1 if self.name in ("genetic", "nsga2") else 2
 
     def ask(self, count: int) -> list[dict[str, Any]]:
         """`count` sets to run next; each must be told, or given up, before the sampler forgets it."""
@@ -119,7 +119,7 @@ class Proposer:
             kept = sorted([*best, *latest], key=lambda trial: trial.number)
         self._held = len(kept)
         if self._sampler is None:
-            self._sampler = _sampler(self.name, self.seed, self._batch, self.distributions, trials)
+            self._sampler = _sampler(self.name, self.seed, trials)
         self._study = optuna.create_study(directions=["maximize"] * self.objectives, sampler=self._sampler)
         self._study.add_trials([self._frozen(trial) for trial in kept])
         asked, self._asked = self._asked, []
@@ -128,25 +128,28 @@ class Proposer:
             self._asked.append(self._study.ask(self.distributions))
 
 
+def proposer_of(
+    space: Sequence[Dimension], settings: Optimization, trials: Sequence[Trial] = (), seed: int | None = None
+) -> Proposer | CovarianceProposer:
+    """The proposer of the sampler that the settings name."""
+    kind = CovarianceProposer if settings.sampler_name == "cmaes" else Proposer
+    return kind(space, settings, trials, seed)
+
+
 def check_sampler(name: str) -> None:
     """Raises InputError when a sampler's package is not installed."""
     if name == "gp" and importlib.util.find_spec("torch") is None:
         raise InputError("sampler = gp is refused: it needs the package torch; choose tpe, cmaes, genetic or random")
 
 
-def _sampler(name: str, seed: int, batch: int, distributions: Mapping[str, Any], trials: Sequence[Trial]) -> Any:
+def _sampler(name: str, seed: int, trials: Sequence[Trial]) -> Any:
     import optuna
 
     if name == "tpe":
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=10 if not trials else 1)
     if name == "random":
         return optuna.samplers.RandomSampler(seed=seed)
-    if name in ("nsga2", "genetic"):
-        return optuna.samplers.NSGAIISampler(seed=seed)
     if name == "gp":
         check_sampler(name)
         return optuna.samplers.GPSampler(seed=seed)
-    best = max(trials, key=lambda trial: trial.guided, default=None)
-    start = None if best is None else {key: best.parameters[key] for key in distributions}
-    # A batch is a generation, so that no set is run in vain. Optuna scales every range to the unit cube, and the first step to a sixth.
-    return optuna.samplers.CmaEsSampler(x0=start, n_startup_trials=1, popsize=max(4, batch), warn_independent_sampling=False, seed=seed)
+    return optuna.samplers.NSGAIISampler(seed=seed)

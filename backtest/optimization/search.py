@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from backtest.optimization.covariance import CovarianceProposer
 from backtest.optimization.evaluation import Evaluation, Evaluator
-from backtest.optimization.proposer import Proposer
+from backtest.optimization.proposer import Proposer, proposer_of
 from backtest.optimization.records import DESIGN, SEARCH, Lease, Store, Trial
 from backtest.optimization.settings import Optimization
 from backtest.optimization.space import Dimension
@@ -75,7 +76,7 @@ class Search:
             return
         known = self.store.trials(self.window)
         # A search that goes on must not propose what it proposed before, nor what another worker proposes: no two have the same lease.
-        proposer = Proposer(self.space, self.settings, known, self.settings.seed + lease.number)
+        proposer = proposer_of(self.space, self.settings, known, self.settings.seed + lease.number)
         told = {trial.number for trial in known}
         waiting: list[tuple[Lease, Future[list[Evaluation]]]] = []
         while True:
@@ -95,7 +96,7 @@ class Search:
                 self.evaluator.clock.proposing += perf_counter() - began
             lease = self._lease(SEARCH, self.settings.trials)
 
-    def _whole(self, proposer: Proposer, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _whole(self, proposer: Proposer | CovarianceProposer, parameters: dict[str, Any]) -> dict[str, Any]:
         """The set, or another one when it breaks a rule between parameters."""
         for _ in range(ASK_AGAIN):
             try:
