@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from backtest.run import instrument_terms, wallet_feed
 from backtest.strategy import program_of
 from engine.account import Account
 from engine.execution import Execution
-from engine.machine import Machine
+from engine.machine import Feed, Machine, instrument_record, terms_record
 
 
 class Figures(NamedTuple):
@@ -67,16 +67,60 @@ class Cell:
 
     def run(self, strategy: Any, account: Account, execution: Execution) -> CellRun:
         """Run a set of parameters from a flat start, its indicators warmed on the bars before the part."""
-        feed, _, start, stop = wallet_feed(self.aligned, strategy.warmup_bars(), self.end, execution.close_at_end)
-        terms = [instrument_terms(market.instrument, weight) for market, weight in zip(self.aligned.markets, self.weights, strict=True)]
-        records = [strategy.record()] * len(terms)
-        machine = Machine.build(program_of(strategy), records, terms, account, execution, self.aligned.timeframe.ms, recording=False)
+        return self.ready(account, execution).run(strategy, strategy.record())
+
+    def ready(self, account: Account, execution: Execution) -> ReadyCell:
+        """The cell under these terms, for many runs."""
+        aligned = self.aligned
+        instruments = [instrument_terms(market.instrument, weight) for market, weight in zip(aligned.markets, self.weights, strict=True)]
+        records = np.concatenate([instrument_record(one, account.leverage) for one in instruments])
+        terms = terms_record(account, execution, aligned.timeframe.ms, len(instruments))
+        feed, _, start, stop = wallet_feed(aligned, aligned.trade_from, self.end, execution.close_at_end)
+        return ReadyCell(self, account, execution, records, terms, feed, start, stop)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyCell:
+    """A cell under fixed terms: what all its runs share is made once. feed: all bars there are; it trades from bar `start` to `stop`."""
+
+    cell: Cell
+    account: Account
+    execution: Execution
+    instruments: np.ndarray
+    terms: np.ndarray
+    feed: Feed
+    start: int
+    stop: int
+
+    def run(self, strategy: Any, record: np.ndarray) -> CellRun:
+        """Run a set of parameters, `record` being `strategy.record()`, from a flat start; on the bars that `bt.run` would take."""
+        feed, start, stop = self._feed_of(strategy.warmup_bars())
+        machine = Machine(program_of(strategy), np.concatenate([record] * len(self.instruments)), self.instruments, self.terms, False)
+        machine.reset(self.account.capital)
         began = perf_counter()
         indicators = machine.indicators(feed)
         _, equity = machine.run(feed, indicators, start, stop)
         seconds = perf_counter() - began
-        daily = curve.daily_returns(feed.time[start:stop], equity, account.capital)
-        return CellRun(figures_of(machine, equity, self.aligned.timeframe.ms), daily, seconds)
+        daily = curve.daily_returns(feed.time[start:stop], equity, self.account.capital)
+        return CellRun(figures_of(machine, equity, self.cell.aligned.timeframe.ms), daily, seconds)
+
+    def _feed_of(self, warmup: int) -> tuple[Feed, int, int]:
+        """The feed that begins `warmup` bars before the part, and where it trades: with one coin a view of the whole but for its bars."""
+        if len(self.instruments) > 1:
+            feed, _, start, stop = wallet_feed(self.cell.aligned, warmup, self.cell.end, self.execution.close_at_end)
+            return feed, start, stop
+        begin = max(0, self.start - warmup)
+        whole = self.feed
+        feed = replace(
+            whole,
+            time=whole.time[begin:],
+            bars=np.ascontiguousarray(whole.bars[:, :, begin:]),
+            kinds=whole.kinds[:, begin:],
+            funding_offsets=whole.funding_offsets[:, begin:],
+            sub_start=whole.sub_start[:, begin:],
+            first_trades=whole.first_trades - begin,
+        )
+        return feed, self.start - begin, self.stop - begin
 
 
 def figures_of(machine: Machine, equity: np.ndarray, timeframe_ms: int) -> Figures:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backtest.data.market import Market
-from backtest.optimization.cells import Cell, CellRun, Figures, cells_of
+from backtest.optimization.cells import Cell, CellRun, Figures, ReadyCell, cells_of
 from backtest.optimization.parts import Part
 from backtest.optimization.scores import Score, score
 from backtest.optimization.settings import Optimization
@@ -63,9 +63,11 @@ class Evaluator:
     threads: int = 0
     clock: Clock = field(default_factory=Clock)
     _pool: ThreadPoolExecutor | None = None
+    _ready: tuple[ReadyCell, ...] = ()
 
     def __post_init__(self) -> None:
         self.threads = self.threads or os.cpu_count() or 1
+        self._ready = tuple(cell.ready(self.account, self.execution) for cell in self.cells)
 
     @classmethod
     def build(
@@ -103,7 +105,7 @@ class Evaluator:
     def evaluate(self, sets: Sequence[Mapping[str, Any]]) -> list[Evaluation]:
         """Run every set on every cell; in order, and the same numbers on any number of threads."""
         strategies = [self.with_parameters(one) for one in sets]
-        jobs = [(strategy, cell) for strategy in strategies for cell in self.cells]
+        jobs = [(strategy, record, cell) for strategy in strategies for record in [strategy.record()] for cell in self._ready]
         began = perf_counter()
         runs = self._answers(jobs)
         self.clock.batches += perf_counter() - began
@@ -112,12 +114,12 @@ class Evaluator:
         width = len(self.cells)
         return [self._put_together(one, runs[place * width : (place + 1) * width]) for place, one in enumerate(sets)]
 
-    def _answers(self, jobs: Sequence[tuple[Any, Cell]]) -> list[CellRun]:
+    def _answers(self, jobs: Sequence[tuple[Any, np.ndarray, ReadyCell]]) -> list[CellRun]:
         if self.threads == 1:
-            return [cell.run(strategy, self.account, self.execution) for strategy, cell in jobs]
+            return [cell.run(strategy, record) for strategy, record, cell in jobs]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads)
-        return list(self._pool.map(lambda job: job[1].run(job[0], self.account, self.execution), jobs))
+        return list(self._pool.map(lambda job: job[2].run(job[0], job[1]), jobs))
 
     def _put_together(self, parameters: Mapping[str, Any], runs: Sequence[CellRun]) -> Evaluation:
         figures = tuple(run.figures for run in runs)
