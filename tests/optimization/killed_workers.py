@@ -20,6 +20,9 @@ from tests.optimization import fake_search
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = "killed"
 
+# A worker that hangs must fail its test, not stop the suite; seconds.
+PATIENCE = 120.0
+
 
 def start(storage: str, trials: int, seconds: float) -> subprocess.Popen[str]:
     """A worker of the study, on its way when this returns."""
@@ -40,8 +43,10 @@ def start_together(count: int, storage: str, trials: int, seconds: float) -> lis
 def wait_for_hands(store: OptunaStore, workers: Sequence[subprocess.Popen[str]]) -> None:
     """Wait until each of the workers has kept a batch."""
     wanted = {worker.pid for worker in workers}
+    end = time.monotonic() + PATIENCE
     while not wanted <= {entry.worker.process for entry in store.leases.entries() if entry.is_kept}:
         assert all(worker.poll() is None for worker in workers), "a worker ended before the others had begun"
+        assert time.monotonic() < end, "the workers live, and keep nothing"
         time.sleep(0.02)
 
 

@@ -200,6 +200,7 @@ def test_a_worker_without_work_waits_for_what_others_may_give_back(storage: Base
 
     def sleep(seconds: float) -> None:
         waits.append(seconds)
+        assert len(waits) < 50, "waits for ever"
         if len(waits) == 3:
             one.release()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 
 from backtest.data.instrument import Instrument
 from backtest.data.timeframe import Timeframe
@@ -215,3 +216,16 @@ def make_result(symbols: tuple[str, ...] = ("BTCUSDT",), shared: bool = False, b
     else:
         ledgers = [random_ledger([market], seed + place, **options) for place, market in enumerate(markets)]
     return Result(strategy, account, execution, markets, ledgers, [1.0 / len(symbols)] * len(symbols))
+
+
+# Made results that every metric of lots and holdings must bear.
+TWO = ("BTCUSDT", "ETHUSDT")
+CASES: dict[str, dict[str, Any]] = {
+    "one": {},
+    "contracts": {"multiplier": 0.1},
+    "separate": {"symbols": TWO},
+    "shared": {"symbols": TWO, "shared": True},
+    "liquidated": {"liquidate_at": 150},
+    "no trades": {"bars": 11},
+}
+ALL = pytest.mark.parametrize("options", CASES.values(), ids=CASES)

@@ -15,19 +15,9 @@ from backtest.report.lot_tables import as_json, lot_tables
 from backtest.report.terminal import as_text
 from backtest.result import Result
 from engine.errors import InputError
-from tests.results.ledgers import BAR, Book, make_market, make_result
+from tests.results.ledgers import ALL, BAR, Book, make_market, make_result
 from tests.results.test_result import without_log
 
-TWO = ("BTCUSDT", "ETHUSDT")
-CASES: dict[str, dict[str, Any]] = {
-    "one": {},
-    "contracts": {"multiplier": 0.1},
-    "separate": {"symbols": TWO},
-    "shared": {"symbols": TWO, "shared": True},
-    "liquidated": {"liquidate_at": 150},
-    "no trades": {"bars": 11},
-}
-ALL = pytest.mark.parametrize("options", CASES.values(), ids=CASES)
 HOUR = 3_600_000
 
 

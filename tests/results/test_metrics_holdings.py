@@ -14,18 +14,7 @@ from engine.account import Account
 from engine.records import event_dtype
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 from engine.strategies.static_grid_parameters import StaticGrid
-from tests.results.ledgers import make_result
-
-TWO = ("BTCUSDT", "ETHUSDT")
-CASES: dict[str, dict[str, Any]] = {
-    "one": {},
-    "contracts": {"multiplier": 0.1},
-    "separate": {"symbols": TWO},
-    "shared": {"symbols": TWO, "shared": True},
-    "liquidated": {"liquidate_at": 150},
-    "no trades": {"bars": 11},
-}
-ALL = pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+from tests.results.ledgers import ALL, TWO, make_result
 
 
 def walk(result: Result) -> tuple[list[float], list[list[int]], list[list[float]]]:
