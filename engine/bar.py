@@ -4,7 +4,7 @@
 from engine.fills import close_lot, settle_when_flat
 from engine.journal import record_event
 from engine.liquidation import liquidate_account
-from engine.matching import begin_walk, high_comes_first, note_path_equity, walk_open, walk_path, walk_quietly, walk_to
+from engine.matching import begin_walk, high_comes_first, note_path_equity, walk_path, walk_phase, walk_quietly
 from engine.orders import cancel_all_orders, refresh_triggers
 from engine.positions import refresh_side
 from engine.records import ABSENT, DELISTED_LABEL, END_OF_RUN_LABEL, FUNDING_LABEL, GAP, TRADED
@@ -59,21 +59,18 @@ def walk_together(account, states, instruments, terms, journal, bars, column, tr
             return 1
     for k in range(count):
         if traded[k] == 1:
-            begin_walk(account, states, instruments, terms, k)
+            begin_walk(account, states[k], instruments[k], terms, bars[k, LOW, column[k]], bars[k, HIGH, column[k]])
     for phase in range(4):
         for k in range(count):
             if traded[k] == 0:
                 continue
             i = column[k]
             volume = bars[k, VOLUME, i]
-            if phase == 0:
-                ended = walk_open(account, states, instruments, terms, journal, k, bars[k, OPEN, i], volume)
-            else:
-                target = bars[k, CLOSE, i]
-                if phase < 3:
-                    high_first = high_comes_first(terms, instruments[k], bars[k, OPEN, i], bars[k, HIGH, i], bars[k, LOW, i])
-                    target = bars[k, HIGH, i] if high_first == (phase == 1) else bars[k, LOW, i]
-                ended = walk_to(account, states, instruments, terms, journal, k, target, volume)
+            target = bars[k, OPEN, i] if phase == 0 else bars[k, CLOSE, i]
+            if phase == 1 or phase == 2:
+                high_first = high_comes_first(terms, instruments[k], bars[k, OPEN, i], bars[k, HIGH, i], bars[k, LOW, i])
+                target = bars[k, HIGH, i] if high_first == (phase == 1) else bars[k, LOW, i]
+            ended = walk_phase(account, states, instruments, terms, journal, k, phase == 0, target, volume)
             if ended == 1:
                 if terms["isolated"] == 0:
                     return 1
@@ -108,7 +105,7 @@ def settle_funding(account, states, instruments, journal, k, first, last, rates,
                 lot = state["lots"][side, j]
                 lot["funding"] -= received * (lot["qty"] / qty)
             refresh_side(state, side)
-            record_event(account, state, journal, k, FUNDING_LABEL, side, marks[s], qty, 0.0, 0.0, received, -1)
+            record_event(account, state, journal, FUNDING_LABEL, side, marks[s], qty, 0.0, 0.0, received, -1)
 
 
 @machine_kernel
@@ -124,7 +121,7 @@ def close_at_last(account, states, instruments, terms, journal, k, slippage, lab
             fee = price * qty * instrument["multiplier"] * terms["fee_taker"]
             account["turnover"] += price * qty * instrument["multiplier"]
             account["slippage_cost"] += abs(price - state["mark"]) * qty * instrument["multiplier"]
-            close_lot(account, state, instrument, journal, k, side, index, price, qty, fee, label)
+            close_lot(account, state, instrument, terms, journal, side, index, price, qty, fee, label)
     cancel_all_orders(state)
     settle_when_flat(account, states, terms, journal, k)
 

@@ -6,7 +6,7 @@ A fill may come from the simulated exchange or from a real one; it is applied by
 import numpy as np
 
 from engine.journal import note_level, record_event
-from engine.orders import cancel_all_orders, cancel_entries, refresh_triggers
+from engine.orders import cancel_all_orders, cancel_entries, refresh_triggers, write_rungs
 from engine.positions import arm_all_levels, find_lot, insert_lot, refresh_side, remove_lot
 from engine.records import (
     ENTRY,
@@ -27,7 +27,7 @@ from gridcore.compile import machine_kernel
 
 
 @machine_kernel
-def keep_fill(account, journal, k, order_id, kind, side, price, qty, fee, maker, mark):
+def keep_fill(account, state, journal, order_id, kind, side, price, qty, fee, maker, mark):
     """Note a fill for a caller that wants to see fills (the stepper); does nothing inside a run."""
     if journal["keep_fills"] == 0:
         return
@@ -36,7 +36,7 @@ def keep_fill(account, journal, k, order_id, kind, side, price, qty, fee, maker,
         account["status"] = TOO_MANY_EVENTS
         return
     fill = journal["fills"][count]
-    fill["instrument"] = k
+    fill["instrument"] = state["instrument"]
     fill["order_id"] = order_id
     fill["kind"] = kind
     fill["side"] = side
@@ -49,7 +49,7 @@ def keep_fill(account, journal, k, order_id, kind, side, price, qty, fee, maker,
 
 
 @machine_kernel
-def open_lot(account, state, instrument, terms, journal, k, order, side, price, qty, fee):
+def open_lot(account, state, instrument, terms, journal, order, side, price, qty, fee):
     """A fill that opens inventory becomes a lot of its own."""
     place = insert_lot(account, state, side, price, qty)
     if place < 0:
@@ -64,18 +64,19 @@ def open_lot(account, state, instrument, terms, journal, k, order, side, price, 
     lot["take_profit"] = order["take_profit"]
     lot["stop_loss"] = order["stop_loss"]
     lot["exits_waiting"] = 0
+    lot["least_exit"] = 0.0
     if not (np.isnan(order["take_profit"]) and np.isnan(order["stop_loss"])):
         lot["exits_waiting"] = 1
         state["exits_waiting"] = 1
     account["wallet"] -= fee
     state["margin"][side] += price * qty * instrument["multiplier"] / terms["leverage"]
-    record_event(account, state, journal, k, OPEN_LABEL + side, side, price, qty, fee, 0.0, 0.0, lot["id"])
+    record_event(account, state, journal, OPEN_LABEL + side, side, price, qty, fee, 0.0, 0.0, lot["id"])
     note_level(journal, lot["level"])
     refresh_side(state, side)
 
 
 @machine_kernel
-def close_lot(account, state, instrument, journal, k, side, index, price, qty, fee, label):
+def close_lot(account, state, instrument, terms, journal, side, index, price, qty, fee, label):
     """Close a lot or a part of it at `price`. Returns the quantity closed, which is the whole lot when little would be left."""
     lot = state["lots"][side, index]
     whole = lot["qty"]
@@ -100,10 +101,14 @@ def close_lot(account, state, instrument, journal, k, side, index, price, qty, f
     elif net < 0.0:
         state["losing_closes"][side] += 1
         state["gross_loss"] -= net
-    record_event(account, state, journal, k, label, side, price, qty, fee, pnl, 0.0, lot["id"])
+    record_event(account, state, journal, label, side, price, qty, fee, pnl, 0.0, lot["id"])
     note_level(journal, lot["level"])
     side_qty = state["qty"][side]
     if qty == whole:
+        level = lot["level"]
+        if state["next_rung"][side] <= level and level < state["last_rung"][side]:
+            # The level may be armed now, but rests no order before the ladder is quoted anew.
+            write_rungs(state, instrument, terms, side, state["last_rung"][side])
         remove_lot(state, side, index)
     else:
         lot["qty"] = whole - qty
@@ -117,7 +122,7 @@ def close_lot(account, state, instrument, journal, k, side, index, price, qty, f
 
 
 @machine_kernel
-def close_covered(account, state, instrument, journal, k, order, side, price, qty, fee):
+def close_covered(account, state, instrument, terms, journal, order, side, price, qty, fee):
     """A side's stop closes the lots it covers, worst first, up to its quantity."""
     step = instrument["step_size"]
     fee_per_unit = fee / qty
@@ -134,7 +139,7 @@ def close_covered(account, state, instrument, journal, k, order, side, price, qt
         take = min(remaining, lot["qty"])
         if lot["qty"] - take < 0.5 * step:
             take = lot["qty"]
-        remaining -= close_lot(account, state, instrument, journal, k, side, j, price, take, fee_per_unit * take, order["label"])
+        remaining -= close_lot(account, state, instrument, terms, journal, side, j, price, take, fee_per_unit * take, order["label"])
         if state["lot_count"][side] == count:
             break
 
@@ -167,21 +172,22 @@ def settle_when_flat(account, states, terms, journal, k):
             missing = -account["wallet"]
             account["wallet"] = 0.0
             account["shortfall"] += missing
-            record_event(account, states[k], journal, k, SHORTFALL_LABEL, NO_SIDE, 0.0, 0.0, 0.0, missing, 0.0, -1)
+            record_event(account, states[k], journal, SHORTFALL_LABEL, NO_SIDE, 0.0, 0.0, 0.0, missing, 0.0, -1)
         stop_trading(account, states, terms)
         for j in range(terms["instruments"]):
             cancel_all_orders(states[j])
 
 
 @machine_kernel
-def fill_order(account, states, instruments, terms, journal, k, book, place, price, qty, fee, maker, mark):
-    """Apply the fill of one order: `qty` at `price` for `fee`, while the market stood at `mark`."""
-    state = states[k]
-    instrument = instruments[k]
+def fill_order(account, state, instrument, terms, journal, book, place, price, qty, fee, maker, mark):
+    """Apply the fill of one order: `qty` at `price` for `fee`, while the market stood at `mark`.
+
+    The caller sees to it that an account which this leaves with nothing is settled (`left_with_nothing`).
+    """
     order = state["orders"][book, place]
     kind = book // 2
     side = book % 2
-    keep_fill(account, journal, k, order["id"], kind, side, price, qty, fee, maker, mark)
+    keep_fill(account, state, journal, order["id"], kind, side, price, qty, fee, maker, mark)
     state["changed"] = 1
     notional = price * qty * instrument["multiplier"]
     account["turnover"] += notional
@@ -194,19 +200,14 @@ def fill_order(account, states, instruments, terms, journal, k, book, place, pri
         state["entries_filled"] += 1
         if order["level"] >= 0:
             state["armed"][side, order["level"]] = 0
-        open_lot(account, state, instrument, terms, journal, k, order, side, price, qty, fee)
+        open_lot(account, state, instrument, terms, journal, order, side, price, qty, fee)
         # What volume left of it is cancelled, so the whole order rests no more.
         state["resting_notional"][side] -= order["price"] * order["qty"] * instrument["multiplier"]
         return
-    if kind == STOP and order["lot"] < 0:
-        close_covered(account, state, instrument, journal, k, order, side, price, qty, fee)
-    elif order["lot"] < 0:
-        open_lot(account, state, instrument, terms, journal, k, order, side, price, qty, fee)
-        return
-    else:
+    if order["lot"] >= 0:
         index = find_lot(state, side, order["lot"])
         if index >= 0:
-            closed = close_lot(account, state, instrument, journal, k, side, index, price, qty, fee, order["label"])
+            closed = close_lot(account, state, instrument, terms, journal, side, index, price, qty, fee, order["label"])
             waits = kind == MARKET or order["attached"] == 1
             if waits and order["qty"] - closed >= 0.5 * instrument["step_size"] and find_lot(state, side, order["lot"]) >= 0:
                 # Limited by volume, a market order or a lot's own exit waits with its remainder for the next bar.
@@ -214,24 +215,31 @@ def fill_order(account, states, instruments, terms, journal, k, book, place, pri
                 order["alive"] = 1
             elif order["attached"] == 1:
                 state["attached_count"] -= 1
-    settle_when_flat(account, states, terms, journal, k)
+    elif kind == STOP:
+        close_covered(account, state, instrument, terms, journal, order, side, price, qty, fee)
+    else:
+        open_lot(account, state, instrument, terms, journal, order, side, price, qty, fee)
 
 
 @machine_kernel
-def liquidate_side(account, states, instruments, terms, journal, k, side, price):
+def left_with_nothing(account, state):
+    """Whether an instrument's last fill may have left the account without money and positions (`settle_when_flat` knows)."""
+    return account["wallet"] <= 0.0 and state["lot_count"][0] + state["lot_count"][1] == 0
+
+
+@machine_kernel
+def liquidate_side(account, state, instrument, terms, journal, side, price):
     """Close every lot of a side at the liquidation price, best first, for the liquidation fee."""
-    state = states[k]
-    instrument = instruments[k]
     if state["lot_count"][side] == 0:
         return
     qty = state["qty"][side]
     rate = terms["liquidation_fee"] * instrument["multiplier"]
-    keep_fill(account, journal, k, -1, LIQUIDATION_FILL, side, price, qty, price * qty * rate, 0, price)
+    keep_fill(account, state, journal, -1, LIQUIDATION_FILL, side, price, qty, price * qty * rate, 0, price)
     account["turnover"] += price * qty * instrument["multiplier"]
     while state["lot_count"][side] > 0:
         index = state["lot_count"][side] - 1
         lot_qty = state["lots"][side, index]["qty"]
-        close_lot(account, state, instrument, journal, k, side, index, price, lot_qty, price * lot_qty * rate, LIQUIDATION_LABEL)
+        close_lot(account, state, instrument, terms, journal, side, index, price, lot_qty, price * lot_qty * rate, LIQUIDATION_LABEL)
 
 
 @machine_kernel
@@ -257,27 +265,16 @@ def apply_fill(account, states, instruments, terms, journal, fill):
     state = states[k]
     side = fill["side"]
     if fill["kind"] == LIQUIDATION_FILL:
-        liquidate_side(account, states, instruments, terms, journal, k, side, fill["price"])
+        liquidate_side(account, state, instruments[k], terms, journal, side, fill["price"])
         finish_liquidation(account, states, terms, journal, k)
         return 1
     book = 2 * fill["kind"] + side
     for place in range(state["head"][book], state["order_count"][book]):
         order = state["orders"][book, place]
         if order["id"] == fill["order_id"] and order["alive"] == 1:
-            fill_order(
-                account,
-                states,
-                instruments,
-                terms,
-                journal,
-                k,
-                book,
-                place,
-                fill["price"],
-                fill["qty"],
-                fill["fee"],
-                fill["maker"],
-                fill["mark"],
-            )
+            price, qty, fee = fill["price"], fill["qty"], fill["fee"]
+            fill_order(account, state, instruments[k], terms, journal, book, place, price, qty, fee, fill["maker"], fill["mark"])
+            if left_with_nothing(account, state):
+                settle_when_flat(account, states, terms, journal, k)
             return 1
     return 0

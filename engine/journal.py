@@ -5,7 +5,7 @@ from gridcore.compile import machine_kernel
 
 
 @machine_kernel
-def record_event(account, state, journal, instrument_index, label, side, price, qty, fee, realized_pnl, funding, lot):
+def record_event(account, state, journal, label, side, price, qty, fee, realized_pnl, funding, lot):
     """Add an event to the totals and, when recording, to the journal. The wallet has already moved.
 
     `side` is 0, 1 or 2 (none); quantities in base units, money in quote currency; `lot` is -1 for none. An event of a lot is
@@ -27,7 +27,7 @@ def record_event(account, state, journal, instrument_index, label, side, price, 
     event = journal["events"][count]
     event["time"] = state["time"]
     event["bar"] = state["bar"]
-    event["instrument"] = instrument_index
+    event["instrument"] = state["instrument"]
     event["label"] = label
     event["side"] = side
     event["price"] = price

@@ -1,10 +1,17 @@
-"""When an account, or one isolated side, falls to its maintenance margin, it is closed there."""
+"""When an account, or one isolated side, falls to its maintenance margin, it is closed there.
+
+The tests look at one instrument, its price and what the rest of the account adds. They answer with a code; closing needs all
+instruments and is done by `liquidate`.
+"""
 
 from engine.fills import finish_liquidation, liquidate_side
 from engine.records import LONG, SHORT
-from engine.valuation import excess, is_flat
+from engine.valuation import excess, surely_above_maintenance
 from gridcore.compile import machine_kernel
 from gridcore.margin import cross_breach_price, isolated_breach_price, isolated_excess
+
+# Answers of the tests: the whole account, or one isolated side.
+NO_BREACH, ACCOUNT_BREACH, LONG_BREACH, SHORT_BREACH = 0, 1, 2, 3
 
 
 @machine_kernel
@@ -15,15 +22,18 @@ def liquidate_account(account, states, instruments, terms, journal):
         for side in range(2):
             if states[j]["lot_count"][side] > 0:
                 last = j
-                liquidate_side(account, states, instruments, terms, journal, j, side, states[j]["mark"])
+                liquidate_side(account, states[j], instruments[j], terms, journal, side, states[j]["mark"])
     finish_liquidation(account, states, terms, journal, last)
 
 
 @machine_kernel
-def liquidate_isolated(account, states, instruments, terms, journal, k, side):
-    """Close one isolated side at the instrument's mark."""
-    liquidate_side(account, states, instruments, terms, journal, k, side, states[k]["mark"])
-    finish_liquidation(account, states, terms, journal, k)
+def liquidate(account, states, instruments, terms, journal, k, breach):
+    """Close what a breach at instrument `k`'s mark closes."""
+    if breach == ACCOUNT_BREACH:
+        liquidate_account(account, states, instruments, terms, journal)
+    else:
+        liquidate_side(account, states[k], instruments[k], terms, journal, breach - LONG_BREACH, states[k]["mark"])
+        finish_liquidation(account, states, terms, journal, k)
 
 
 @machine_kernel
@@ -42,37 +52,34 @@ def side_excess(state, instrument, side, price):
 
 
 @machine_kernel
-def liquidated_here(account, states, instruments, terms, journal, k, rest):
-    """Test the account where the price stands and liquidate it there. Returns 1 when the bar has ended for the instrument.
+def breach_here(account, state, instrument, terms, rest, others_hold):
+    """The breach where the price stands, NO_BREACH for none.
 
-    `rest` is what the other instruments add: their unrealized PnL less their maintenance margin.
+    `rest` is what the other instruments add, their unrealized PnL less their maintenance margin; `others_hold` whether they hold
+    anything: an account without positions is not liquidated.
     """
-    state = states[k]
-    instrument = instruments[k]
-    price = state["mark"]
     if terms["isolated"] == 1:
         for side in range(2):
-            if state["lot_count"][side] > 0 and side_excess(state, instrument, side, price) <= 0.0:
-                liquidate_isolated(account, states, instruments, terms, journal, k, side)
-                return 1
-        return 0
-    if excess(account["wallet"] + rest, state, instrument, price) <= 0.0 and not is_flat(states, terms):
-        liquidate_account(account, states, instruments, terms, journal)
-        return 1
-    return 0
+            if state["lot_count"][side] > 0 and side_excess(state, instrument, side, state["mark"]) <= 0.0:
+                return LONG_BREACH + side
+        return NO_BREACH
+    if state["lot_count"][LONG] + state["lot_count"][SHORT] == 0 and not others_hold:
+        return NO_BREACH
+    wallet = account["wallet"] + rest
+    if surely_above_maintenance(wallet, state, instrument, state["mark"]) or excess(wallet, state, instrument, state["mark"]) > 0.0:
+        return NO_BREACH
+    return ACCOUNT_BREACH
 
 
 @machine_kernel
-def liquidated_on_the_way(account, states, instruments, terms, journal, k, rest, target):
-    """Test the way from where the price stands to `target`; liquidate at the liquidation price. Returns 1 when that ended the bar."""
-    state = states[k]
-    instrument = instruments[k]
+def breach_on_the_way(account, state, instrument, terms, rest, target):
+    """The breach between where the price stands and `target`, NO_BREACH for none; moves the mark to the liquidation price."""
     start = state["mark"]
     scale = instrument["multiplier"]
     if terms["isolated"] == 1:
         side = LONG if target < start else SHORT
         if state["lot_count"][side] == 0 or side_excess(state, instrument, side, target) > 0.0:
-            return 0
+            return NO_BREACH
         state["mark"] = isolated_breach_price(
             start,
             target,
@@ -83,11 +90,12 @@ def liquidated_on_the_way(account, states, instruments, terms, journal, k, rest,
             instrument["tiers"],
             instrument["tier_count"],
         )
-        liquidate_isolated(account, states, instruments, terms, journal, k, side)
-        return 1
+        return LONG_BREACH + side
     wallet = account["wallet"] + rest
-    if state["lot_count"][LONG] + state["lot_count"][SHORT] == 0 or excess(wallet, state, instrument, target) > 0.0:
-        return 0
+    if state["lot_count"][LONG] + state["lot_count"][SHORT] == 0:
+        return NO_BREACH
+    if surely_above_maintenance(wallet, state, instrument, target) or excess(wallet, state, instrument, target) > 0.0:
+        return NO_BREACH
     state["mark"] = cross_breach_price(
         start,
         target,
@@ -99,5 +107,4 @@ def liquidated_on_the_way(account, states, instruments, terms, journal, k, rest,
         instrument["tiers"],
         instrument["tier_count"],
     )
-    liquidate_account(account, states, instruments, terms, journal)
-    return 1
+    return ACCOUNT_BREACH

@@ -5,6 +5,8 @@ from typing import Any
 from engine.bar import CLOSE, HIGH, LOW, OPEN, VOLUME, account_gross, after_walk, close_bar, exchange_single, exchange_together
 from engine.journal import flush_events
 from engine.matching import walk_path, walk_quietly
+from engine.orders import refresh_triggers, write_all_rungs
+from engine.quoting import write_planned_stops
 from engine.records import ABSENT, GAP, LOG_FULL, LONG, OK, SHORT, TRADED
 from engine.risk_gates import gates_after, gates_before, queue_closes
 from engine.valuation import account_equity, gross_notional, is_flat, unrealized
@@ -133,7 +135,7 @@ def run_bars(arguments):
                 if ready_to_decide(account, states, instruments, terms, k, kinds, first_decisions, i):
                     for field in range(row.shape[0]):
                         row[field] = indicators[k, field, i - 1]
-                    decide(parameters[k], row, account, states[k], instruments[k], terms, journal, k, memory[k])
+                    decide(parameters[k], row, account, states[k], instruments[k], terms, journal, memory[k])
         if gated and account["closing"] != 0:
             # After the decisions, which must not keep what a rule closes.
             queue_closes(account, states, terms)
@@ -168,4 +170,8 @@ def decide_bar(arguments):
     account = accounts[0]
     terms = all_terms[0]
     if trades_on(account, states, terms) and ready_to_decide(account, states, instruments, terms, k, kinds, first_decisions, i):
-        decide(parameters[k], row, account, states[k], instruments[k], terms, journals[0], k, memory[k])
+        decide(parameters[k], row, account, states[k], instruments[k], terms, journals[0], memory[k])
+        # The caller looks at the books, so what the loop would write only when a bar comes near it is written now.
+        write_planned_stops(account, states[k], instruments[k])
+        write_all_rungs(states[k], instruments[k], terms)
+        refresh_triggers(states[k])

@@ -26,6 +26,7 @@ from engine.records import (
     state_dtype,
     terms_dtype,
 )
+from engine.orders import NO_TRIGGERS
 from engine.risk_gates import gates_record, open_gates
 from gridcore.constants import MAX_TIERS
 from gridcore.indicators import average_true_range
@@ -183,6 +184,9 @@ class Machine:
         self.states["up_trigger"] = np.inf
         self.states["down_trigger"] = -np.inf
         self.states["armed"] = 1
+        self.states["near"] = NO_TRIGGERS
+        self.states["instrument"] = np.arange(count)
+        self.states["tick_size"] = self.instruments["tick_size"]
         self.memory = np.zeros(count, self.program.memory_dtype)
         self.journals = np.zeros(1, journal_dtype)
         self.journals["recording"] = self.recording

@@ -3,10 +3,11 @@
 import numpy as np
 
 from engine.execution import PATH_HIGH_FIRST, PATH_LOW_FIRST
-from engine.fills import covered_qty, fill_order
-from engine.liquidation import liquidated_here, liquidated_on_the_way
-from engine.orders import copy_order, met_by_rising, place_own_exits, refresh_triggers
+from engine.fills import covered_qty, fill_order, left_with_nothing, settle_when_flat
+from engine.liquidation import NO_BREACH, breach_here, breach_on_the_way, liquidate
+from engine.orders import copy_order, met_by_rising, next_living, place_own_exits, planned_edge, refresh_triggers, write_rungs
 from engine.positions import find_lot
+from engine.quoting import write_planned_stops
 from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE_PROFIT
 from engine.risk_gates import watch_floors
 from engine.valuation import cannot_breach, rest_of_account, unrealized
@@ -14,6 +15,10 @@ from gridcore.chance import uniform_of_keys
 from gridcore.compile import machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import floor_to
+
+# What a walk of one instrument answers: it has arrived; it has to be settled first, an account being left with nothing; or the
+# code of a breach (engine.liquidation).
+ARRIVED, UNSETTLED = 0, 10
 
 # More finer bars than a bar can have, so that an instrument and its finer bar make one key.
 WALKS_OF_A_BAR = 2**20
@@ -61,10 +66,8 @@ def exit_qty(state, order, side):
 
 
 @machine_kernel
-def execute(account, states, instruments, terms, journal, k, book, place, volume):
+def execute(account, state, instrument, terms, journal, book, place, volume):
     """Fill an order whose trigger the path has reached, the price standing at the mark."""
-    state = states[k]
-    instrument = instruments[k]
     order = state["orders"][book, place]
     side = book % 2
     sign = 1.0 - 2.0 * side
@@ -97,7 +100,7 @@ def execute(account, states, instruments, terms, journal, k, book, place, volume
         rate = terms["fee_taker"]
         maker = 0
     fee = price * qty * instrument["multiplier"] * rate
-    fill_order(account, states, instruments, terms, journal, k, book, place, price, qty, fee, maker, state["mark"])
+    fill_order(account, state, instrument, terms, journal, book, place, price, qty, fee, maker, state["mark"])
 
 
 @machine_kernel
@@ -115,17 +118,19 @@ def keep_waiting(state):
 
 
 @machine_kernel
-def begin_walk(account, states, instruments, terms, k):
-    """Make an instrument ready for a (sub-)bar: own exits go live, every order may be tried once."""
-    state = states[k]
+def begin_walk(account, state, instrument, terms, low, high):
+    """Make an instrument ready for a (sub-)bar between `low` and `high`: own exits go live, every order may be tried once."""
     if state["exits_waiting"] == 1:
-        place_own_exits(account, state, terms, instruments[k])
+        place_own_exits(account, state, terms, instrument)
+    tick = instrument["tick_size"]
+    if low <= planned_edge(state, 0, tick) or high >= planned_edge(state, 1, tick):
+        write_planned_stops(account, state, instrument)
     for book in range(BOOKS):
         state["cursor"][book] = state["head"][book]
 
 
 @machine_kernel
-def fill_trigger(state, instrument, terms, k, book, order):
+def fill_trigger(state, instrument, terms, book, order):
     """Path price that fills an order in this (sub-)bar: its trigger; a limit's one tick further when its coin falls tails.
 
     A coin belongs to a price, a side of the book (buy or sell), an instrument and a (sub-)bar, and to nothing else: orders at one
@@ -138,23 +143,28 @@ def fill_trigger(state, instrument, terms, k, book, order):
     direction = met_by_rising(book)
     side = 1 if direction > 0.0 else 0
     ticks = int(max(0.0, np.floor(order["price"] / tick + 0.5)))
-    place = WALKS_OF_A_BAR * k + state["sub_bar"]
+    place = WALKS_OF_A_BAR * state["instrument"] + state["sub_bar"]
     if uniform_of_keys(terms["touch_seed"], state["time"], place, side, ticks) < terms["touch_probability"]:
         return order["trigger"]
     return order["trigger"] + direction * tick * (1.0 + direction * terms["through_fraction"])
 
 
 @machine_kernel
-def walk_open(account, states, instruments, terms, journal, k, price, volume):
-    """The open: queued market orders, the liquidation test, limits, then stops that the open reaches. Returns 1 when it ended the bar."""
-    state = states[k]
-    value, margin = rest_of_account(states, instruments, terms, k)
-    rest = value - margin
-    state["mark"] = price
+def pass_order(state, instrument, terms, book, place):
+    """Move on behind the order at `place` to the next living one; a ladder's further rungs are written when they come next."""
+    place = next_living(state, book, place)
+    if book < 2 and place == state["order_count"][book] and state["next_rung"][book] < state["last_rung"][book]:
+        write_rungs(state, instrument, terms, book, state["last_rung"][book])
+        place = next_living(state, book, place)
+    state["cursor"][book] = place
+
+
+@machine_kernel
+def fill_market_orders(account, state, instrument, terms, journal, volume, rest, others_hold):
+    """Fill the queued market orders in the order they were queued, the price standing at the open."""
     orders = state["orders"]
     counts = state["order_count"]
     place = state["cursor"]
-    # In the order they were queued. The counts are read anew each time: an account left with nothing loses all its orders.
     while place[MARKET_BOOK] < counts[MARKET_BOOK] or place[MARKET_BOOK + 1] < counts[MARKET_BOOK + 1]:
         book = MARKET_BOOK
         if place[MARKET_BOOK] >= counts[MARKET_BOOK] or (
@@ -163,53 +173,69 @@ def walk_open(account, states, instruments, terms, journal, k, price, volume):
         ):
             book = MARKET_BOOK + 1
         place[book] += 1
-        execute(account, states, instruments, terms, journal, k, book, place[book] - 1, volume)
-        if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
-            return 1
+        execute(account, state, instrument, terms, journal, book, place[book] - 1, volume)
+        if left_with_nothing(account, state):
+            return UNSETTLED
+        breach = breach_here(account, state, instrument, terms, rest, others_hold)
+        if breach != NO_BREACH:
+            return breach
     keep_waiting(state)
-    if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
-        return 1
-    tolerance = PRICE_TOLERANCE * instruments[k]["tick_size"]
+    return ARRIVED
+
+
+@machine_kernel
+def walk_open(account, state, instrument, terms, journal, value, margin, price, volume):
+    """The open: queued market orders, the liquidation test, limits, then stops that the open reaches.
+
+    `value` and `margin` are unrealized PnL and maintenance margin of the account's other instruments. Returns ARRIVED or why it
+    stopped; called again, it goes on from there.
+    """
+    rest = value - margin
+    others_hold = margin > 0.0
+    state["mark"] = price
+    if state["order_count"][MARKET_BOOK] + state["order_count"][MARKET_BOOK + 1] > 0:
+        code = fill_market_orders(account, state, instrument, terms, journal, volume, rest, others_hold)
+        if code != ARRIVED:
+            return code
+    breach = breach_here(account, state, instrument, terms, rest, others_hold)
+    if breach != NO_BREACH:
+        return breach
+    tolerance = PRICE_TOLERANCE * instrument["tick_size"]
+    near = state["near"]
     for book in range(MARKET_BOOK):
         direction = met_by_rising(book)
-        place = state["cursor"][book]
-        while place < state["order_count"][book]:
+        while direction * (near[book] - price) <= tolerance:
+            place = state["cursor"][book]
             order = state["orders"][book, place]
-            if direction * (order["trigger"] - price) > tolerance:
+            if direction * (fill_trigger(state, instrument, terms, book, order) - price) > tolerance:
                 break
-            if direction * (fill_trigger(state, instruments[k], terms, k, book, order) - price) > tolerance:
-                break
-            place += 1
-            state["cursor"][book] = place
-            if order["alive"] == 1:
-                execute(account, states, instruments, terms, journal, k, book, place - 1, volume)
-                if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
-                    return 1
-    note_path_equity(account, account["wallet"] + value + unrealized(state, instruments[k], price))
-    return 0
+            execute(account, state, instrument, terms, journal, book, place, volume)
+            pass_order(state, instrument, terms, book, place + 1)
+            if left_with_nothing(account, state):
+                return UNSETTLED
+            breach = breach_here(account, state, instrument, terms, rest, others_hold)
+            if breach != NO_BREACH:
+                return breach
+    note_path_equity(account, account["wallet"] + value + unrealized(state, instrument, price))
+    return ARRIVED
 
 
 @machine_kernel
-def next_order(state, instrument, terms, k, book, limit, tolerance, direction):
-    """Index and trigger of the next living order within reach of `limit`, -1 and `limit` for none; moves the cursor past dead ones."""
-    place = state["cursor"][book]
-    count = state["order_count"][book]
-    while place < count and state["orders"][book, place]["alive"] == 0:
-        place += 1
-    state["cursor"][book] = place
-    if place < count and direction * (state["orders"][book, place]["trigger"] - limit) <= tolerance:
-        trigger = fill_trigger(state, instrument, terms, k, book, state["orders"][book, place])
-        if direction * (trigger - limit) <= tolerance:
-            return place, trigger
-    return -1, limit
+def next_trigger(state, instrument, terms, book, limit, tolerance, direction):
+    """Trigger of the next order of a book within reach of `limit`, and whether there is one."""
+    trigger = state["near"][book]
+    if direction * (trigger - limit) > tolerance:
+        return limit, False
+    trigger = fill_trigger(state, instrument, terms, book, state["orders"][book, state["cursor"][book]])
+    return trigger, direction * (trigger - limit) <= tolerance
 
 
 @machine_kernel
-def walk_to(account, states, instruments, terms, journal, k, target, volume):
-    """Walk the price from its mark to `target`, filling orders in the order it meets their triggers. Returns 1 when the bar ended."""
-    state = states[k]
-    instrument = instruments[k]
-    start = state["mark"]
+def walk_to(account, state, instrument, terms, journal, value, margin, start, target, volume):
+    """Walk the price from its mark on the way from `start` to `target`, filling orders in the order it meets their triggers.
+
+    Arguments and answers as of `walk_open`; called again, it goes on from where it stopped.
+    """
     direction = 1.0 if target > start else -1.0
     tolerance = PRICE_TOLERANCE * instrument["tick_size"]
     # Rising prices meet SHORT entries, LONG take-profits and SHORT stops; falling ones their mirrors.
@@ -217,46 +243,78 @@ def walk_to(account, states, instruments, terms, journal, k, target, volume):
     entry_book = 2 * ENTRY + side
     exit_book = 2 * TAKE_PROFIT + 1 - side
     stop_book = 2 * STOP + side
-    value, margin = rest_of_account(states, instruments, terms, k)
     rest = value - margin
+    others_hold = margin > 0.0
     low = min(start, target)
     high = max(start, target)
-    safe = False
-    tested = False
+    cross = terms["isolated"] == 0
+    safe = cross and cannot_breach(account["wallet"] + rest, state, instrument, low, high)
     while True:
-        entry, entry_trigger = next_order(state, instrument, terms, k, entry_book, target, tolerance, direction)
-        exit_, exit_trigger = next_order(state, instrument, terms, k, exit_book, target, tolerance, direction)
-        stop, stop_trigger = next_order(state, instrument, terms, k, stop_book, target, tolerance, direction)
+        entry_trigger, entry = next_trigger(state, instrument, terms, entry_book, target, tolerance, direction)
+        exit_trigger, exit_ = next_trigger(state, instrument, terms, exit_book, target, tolerance, direction)
+        stop_trigger, stop = next_trigger(state, instrument, terms, stop_book, target, tolerance, direction)
         book = -1
-        place = -1
         trigger = target
         # At the same price limits go before stops and entries before take-profits.
-        if stop >= 0:
-            book, place, trigger = stop_book, stop, stop_trigger
-        if exit_ >= 0 and (book < 0 or direction * (exit_trigger - trigger) <= tolerance):
-            book, place, trigger = exit_book, exit_, exit_trigger
-        if entry >= 0 and (book < 0 or direction * (entry_trigger - trigger) <= tolerance):
-            book, place, trigger = entry_book, entry, entry_trigger
+        if stop:
+            book, trigger = stop_book, stop_trigger
+        if exit_ and (book < 0 or direction * (exit_trigger - trigger) <= tolerance):
+            book, trigger = exit_book, exit_trigger
+        if entry and (book < 0 or direction * (entry_trigger - trigger) <= tolerance):
+            book, trigger = entry_book, entry_trigger
         # The path never turns back nor leaves the segment, whatever the tolerance let through.
         trigger = min(max(trigger, low), high)
         if direction * (trigger - state["mark"]) < 0.0:
             trigger = state["mark"]
-        if not tested:
-            safe = terms["isolated"] == 0 and cannot_breach(account["wallet"] + rest, state, instrument, low, high)
-            tested = True
-        if not safe and liquidated_on_the_way(account, states, instruments, terms, journal, k, rest, trigger) == 1:
-            return 1
+        if not safe:
+            breach = breach_on_the_way(account, state, instrument, terms, rest, trigger)
+            if breach != NO_BREACH:
+                return breach
         state["mark"] = trigger
         if book < 0:
             break
-        state["cursor"][book] = place + 1
-        execute(account, states, instruments, terms, journal, k, book, place, volume)
-        tested = False
+        place = state["cursor"][book]
+        execute(account, state, instrument, terms, journal, book, place, volume)
+        pass_order(state, instrument, terms, book, place + 1)
+        if left_with_nothing(account, state):
+            return UNSETTLED
         note_path_equity(account, account["wallet"] + value + unrealized(state, instrument, trigger))
-        if liquidated_here(account, states, instruments, terms, journal, k, rest) == 1:
-            return 1
+        breach = breach_here(account, state, instrument, terms, rest, others_hold)
+        if breach != NO_BREACH:
+            return breach
+        safe = cross and cannot_breach(account["wallet"] + rest, state, instrument, low, high)
     note_path_equity(account, account["wallet"] + value + unrealized(state, instrument, target))
-    return 0
+    return ARRIVED
+
+
+@machine_kernel
+def resolve(account, states, instruments, terms, journal, k, value, margin, code, opening):
+    """Do what a walk of instrument `k` stopped for. Returns ARRIVED when the walk may go on, else the code of what ended the bar."""
+    if code == UNSETTLED:
+        settle_when_flat(account, states, terms, journal, k)
+        if not opening:
+            note_path_equity(account, account["wallet"] + value + unrealized(states[k], instruments[k], states[k]["mark"]))
+        code = breach_here(account, states[k], instruments[k], terms, value - margin, margin > 0.0)
+        if code == NO_BREACH:
+            return ARRIVED
+    liquidate(account, states, instruments, terms, journal, k, code)
+    return code
+
+
+@machine_kernel
+def walk_phase(account, states, instruments, terms, journal, k, opening, target, volume):
+    """Walk instrument `k` of an account through its open, or on to `target`. Returns 1 when that ended the bar."""
+    value, margin = rest_of_account(states, instruments, terms, k)
+    start = states[k]["mark"]
+    while True:
+        if opening:
+            code = walk_open(account, states[k], instruments[k], terms, journal, value, margin, target, volume)
+        else:
+            code = walk_to(account, states[k], instruments[k], terms, journal, value, margin, start, target, volume)
+        if code == ARRIVED:
+            return 0
+        if resolve(account, states, instruments, terms, journal, k, value, margin, code, opening) != ARRIVED:
+            return 1
 
 
 @machine_kernel
@@ -295,18 +353,43 @@ def walk_quietly(account, state, instrument, terms, open_, high, low, close):
 
 
 @machine_kernel
+def walk_phases(account, state, instrument, terms, journal, open_, high, low, close, volume, phase):
+    """Walk one (sub-)bar of a wallet with a single instrument from `phase` on: 0 the open, 1 and 2 the extremes, 3 the close.
+
+    Returns (ARRIVED or why the walk stopped, the phase it stopped in).
+    """
+    if phase == 0:
+        code = walk_open(account, state, instrument, terms, journal, 0.0, 0.0, open_, volume)
+        if code != ARRIVED:
+            return code, phase
+        phase += 1
+    first, second = low, high
+    if high_comes_first(terms, instrument, open_, high, low):
+        first, second = high, low
+    while phase < 4:
+        start, target = open_, first
+        if phase == 2:
+            start, target = first, second
+        elif phase == 3:
+            start, target = second, close
+        code = walk_to(account, state, instrument, terms, journal, 0.0, 0.0, start, target, volume)
+        if code != ARRIVED:
+            return code, phase
+        phase += 1
+    return ARRIVED, phase
+
+
+@machine_kernel
 def walk_path(account, states, instruments, terms, journal, open_, high, low, close, volume):
     """Walk one (sub-)bar of a wallet with a single instrument. Returns 1 when a liquidation ended the bar."""
     state = states[0]
-    begin_walk(account, states, instruments, terms, 0)
-    ended = walk_open(account, states, instruments, terms, journal, 0, open_, volume)
-    high_first = high_comes_first(terms, instruments[0], open_, high, low)
-    for phase in range(1, 4):
-        if ended == 0:
-            target = close
-            if phase < 3:
-                target = high if high_first == (phase == 1) else low
-            ended = walk_to(account, states, instruments, terms, journal, 0, target, volume)
+    begin_walk(account, state, instruments[0], terms, low, high)
+    code, phase = walk_phases(account, state, instruments[0], terms, journal, open_, high, low, close, volume, np.int64(0))
+    while code != ARRIVED:
+        code = resolve(account, states, instruments, terms, journal, 0, 0.0, 0.0, code, phase == 0)
+        if code != ARRIVED:
+            break
+        code, phase = walk_phases(account, state, instruments[0], terms, journal, open_, high, low, close, volume, phase)
     refresh_triggers(state)
     state["mark"] = close
-    return ended
+    return 0 if code == ARRIVED else 1

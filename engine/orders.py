@@ -6,8 +6,12 @@ falling price, those of 1, 2 and 5 by a rising one.
 
 import numpy as np
 
-from engine.records import ENTRY, MARKET, MAX_LOTS, STOP, TAKE_PROFIT, TOO_MANY_ORDERS
+from engine.records import BOOKS, ENTRY, MARKET, MARKET_BOOK, MAX_LOTS, STOP, TAKE_PROFIT, TOO_MANY_ORDERS
 from gridcore.compile import machine_kernel
+
+
+# The nearest triggers of empty books: infinitely far on the side that `met_by_rising` says.
+NO_TRIGGERS = (-np.inf, np.inf, np.inf, -np.inf, -np.inf, np.inf)
 
 
 @machine_kernel
@@ -24,14 +28,14 @@ def copy_order(source, target):
     target["qty"] = source["qty"]
     target["id"] = source["id"]
     target["lot"] = source["lot"]
+    target["covers_below"] = source["covers_below"]
+    target["take_profit"] = source["take_profit"]
+    target["stop_loss"] = source["stop_loss"]
     target["level"] = source["level"]
     target["label"] = source["label"]
-    target["covers_below"] = source["covers_below"]
     target["stage"] = source["stage"]
     target["alive"] = source["alive"]
     target["attached"] = source["attached"]
-    target["take_profit"] = source["take_profit"]
-    target["stop_loss"] = source["stop_loss"]
 
 
 @machine_kernel
@@ -42,14 +46,14 @@ def write_order(order, order_id, trigger, price, qty, lot, level, label):
     order["qty"] = qty
     order["id"] = order_id
     order["lot"] = lot
+    order["covers_below"] = 0
+    order["take_profit"] = np.nan
+    order["stop_loss"] = np.nan
     order["level"] = level
     order["label"] = label
-    order["covers_below"] = 0
     order["stage"] = 0
     order["alive"] = 1
     order["attached"] = 0
-    order["take_profit"] = np.nan
-    order["stop_loss"] = np.nan
 
 
 @machine_kernel
@@ -83,8 +87,39 @@ def limit_trigger(terms, instrument, price, direction):
 
 
 @machine_kernel
+def write_rungs(state, instrument, terms, side, stop):
+    """Write a ladder's rungs from `next_rung` to `stop - 1` into their book; their sizes and limits were tested when they were quoted."""
+    book = 2 * ENTRY + side
+    orders = state["orders"]
+    direction = 2.0 * side - 1.0
+    place = state["order_count"][book]
+    order_id = state["next_order_id"]
+    for level in range(state["next_rung"][side], stop):
+        if state["armed"][side, level] == 1:
+            price = state["rung_price"][side, level]
+            trigger = limit_trigger(terms, instrument, price, direction)
+            write_order(orders[book, place], order_id, trigger, price, state["rung_qty"][side, level], -1, level, side)
+            place += 1
+            order_id += 1
+    state["next_order_id"] = order_id
+    state["order_count"][book] = place
+    state["next_rung"][side] = stop
+
+
+@machine_kernel
+def write_all_rungs(state, instrument, terms):
+    """Write every rung that rests and is not yet in its book."""
+    for side in range(2):
+        if state["next_rung"][side] < state["last_rung"][side]:
+            write_rungs(state, instrument, terms, side, state["last_rung"][side])
+
+
+@machine_kernel
 def cancel_book(state, book):
     """Cancel every order of a book except lots' own exits."""
+    state["near"][book] = np.inf * met_by_rising(book)
+    if book < 2:
+        state["last_rung"][book] = state["next_rung"][book]
     if state["attached_count"] == 0:
         state["order_count"][book] = 0
         state["head"][book] = 0
@@ -118,39 +153,55 @@ def cancel_take_profits(state):
 @machine_kernel
 def cancel_all_orders(state):
     """Cancel every order of the instrument, lots' own exits and queued market orders too."""
-    for book in range(state["order_count"].shape[0]):
+    for book in range(BOOKS):
         state["order_count"][book] = 0
         state["head"][book] = 0
     state["attached_count"] = 0
     state["exits_waiting"] = 0
-    state["resting_notional"][0] = 0.0
-    state["resting_notional"][1] = 0.0
     for side in range(2):
+        state["resting_notional"][side] = 0.0
+        state["planned_lots"][side] = 0
+        state["last_rung"][side] = state["next_rung"][side]
         for j in range(state["lot_count"][side]):
             state["lots"][side, j]["pending"] = 0
     refresh_triggers(state)
 
 
 @machine_kernel
+def next_living(state, book, place):
+    """First order of a book that is alive, from `place` on: sets the book's nearest trigger and returns the order's index."""
+    orders = state["orders"]
+    count = state["order_count"][book]
+    while place < count and orders[book, place]["alive"] == 0:
+        place += 1
+    state["near"][book] = orders[book, place]["trigger"] if place < count else np.inf * met_by_rising(book)
+    return place
+
+
+@machine_kernel
+def planned_edge(state, side, tick):
+    """A price that a side's planned stops lie beyond, or at: below it for LONG, above for SHORT. Infinite without a plan."""
+    sign = 1.0 - 2.0 * side
+    if state["planned_lots"][side] == 0:
+        return -sign * np.inf
+    # Rounding moves a stop away from the average; the tick more leaves room for binary fractions.
+    return state["planned_average"][side] - sign * (state["planned_distance"][side] - tick)
+
+
+@machine_kernel
+def sum_up_triggers(state, tick):
+    """Set the nearest trigger above and below from those of the books and the planned stops."""
+    near = state["near"]
+    state["up_trigger"] = min(min(near[1], near[2]), min(near[5], planned_edge(state, 1, tick)))
+    state["down_trigger"] = max(max(near[0], near[3]), max(near[4], planned_edge(state, 0, tick)))
+
+
+@machine_kernel
 def refresh_triggers(state):
     """Find the nearest trigger above and below among the living orders."""
-    orders = state["orders"]
-    up = np.inf
-    down = -np.inf
-    for book in range(6):
-        head = state["head"][book]
-        count = state["order_count"][book]
-        while head < count and orders[book, head]["alive"] == 0:
-            head += 1
-        state["head"][book] = head
-        if head < count:
-            trigger = orders[book, head]["trigger"]
-            if met_by_rising(book) > 0.0:
-                up = min(up, trigger)
-            else:
-                down = max(down, trigger)
-    state["up_trigger"] = up
-    state["down_trigger"] = down
+    for book in range(MARKET_BOOK):
+        state["head"][book] = next_living(state, book, state["head"][book])
+    sum_up_triggers(state, state["tick_size"])
 
 
 @machine_kernel

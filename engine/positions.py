@@ -24,6 +24,7 @@ def copy_lot(source, target):
     target["take_profit"] = source["take_profit"]
     target["stop_loss"] = source["stop_loss"]
     target["exits_waiting"] = source["exits_waiting"]
+    target["least_exit"] = source["least_exit"]
 
 
 @machine_kernel

@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from engine.orders import cancel_book, limit_trigger, place_order, write_order
+from engine.orders import cancel_book, limit_trigger, next_living, place_order, write_order, write_rungs
 from engine.records import ENTRY, MARKET, MARKET_BOOK, MAX_LOTS, STOP, STOP_LABEL, TAKE_PROFIT, TAKE_PROFIT_LABEL, TOO_MANY_ORDERS
 from gridcore.compile import machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to
 
 PLACED, TOO_SMALL, PAST_LIMIT = 1, 0, -1
+# Rungs of a ladder that are written into their book when it is quoted; most bars reach none of the others.
+RUNGS_AT_ONCE = 2
 # What equals a minimum or a limit but for binary fractions passes.
 LIMIT_TOLERANCE = 1e-9  # relative
 
@@ -156,6 +158,59 @@ def rest_ladder(account, state, instrument, terms, side, prices, quantities, lev
 
 
 @machine_kernel
+def rest_nearest(account, state, instrument, terms, side, levels, cap):
+    """Quote the armed rungs of the strategy's ladder, `rung_price` and `rung_qty` of the state, into an empty book of entries.
+
+    The same as `rest_ladder`, but where every rung is large enough and within the limits only the nearest are written now and
+    the others when the price comes to them. Returns what `rest_ladder` does.
+    """
+    prices = state["rung_price"]
+    quantities = state["rung_qty"]
+    if account["stopped"] == 1 or account["paused"] == 1 or state["order_count"][2 * ENTRY + side] > 0:
+        return rest_ladder(account, state, instrument, terms, side, prices, quantities, levels, cap)
+    armed = state["armed"]
+    multiplier = instrument["multiplier"]
+    sign = 1.0 - 2.0 * side
+    edge = sign * state["mark"] - PRICE_TOLERANCE * instrument["tick_size"]
+    least_qty = instrument["min_qty"] * (1.0 - LIMIT_TOLERANCE)
+    least_notional = instrument["min_notional"] * (1.0 - LIMIT_TOLERANCE)
+    resting = 0.0
+    complete = 1
+    wanted = 0
+    first = -1
+    stop = 0
+    for level in range(levels):
+        if armed[side, level] == 0:
+            continue
+        price = prices[side, level]
+        if sign * price >= edge:
+            complete = 0
+            continue
+        qty = quantities[side, level]
+        notional = qty * price * multiplier
+        if not (price > 0.0 and qty > 0.0 and qty >= least_qty and notional >= least_notional and notional < np.inf):
+            return rest_ladder(account, state, instrument, terms, side, prices, quantities, levels, cap)
+        if first < 0:
+            first = level
+        if wanted < RUNGS_AT_ONCE:
+            stop = level + 1
+        wanted += 1
+        resting += notional
+    if resting > entry_room(account, state, instrument, terms, side, cap) or wanted > MAX_LOTS:
+        return rest_ladder(account, state, instrument, terms, side, prices, quantities, levels, cap)
+    if wanted == 0:
+        return complete, 0
+    state["next_rung"][side] = first
+    state["last_rung"][side] = levels
+    write_rungs(state, instrument, terms, side, stop)
+    state["wanted_rungs"] += wanted
+    state["orders_placed"] += wanted
+    state["entries_placed"] += wanted
+    state["resting_notional"][side] = resting
+    return complete, 0
+
+
+@machine_kernel
 def entries_still_stand(account, state, instrument, terms, cap):
     """Whether quoting anew would give the entries that rest: no level armed since, nothing crosses, every limit holds."""
     if state["rearmed"] == 1:
@@ -176,7 +231,18 @@ def place_take_profit(account, state, instrument, terms, side, index, price):
     if not price > 0.0:
         return
     lot = state["lots"][side, index]
-    trigger = limit_trigger(terms, instrument, price, 1.0 - 2.0 * side)
+    direction = 1.0 - 2.0 * side
+    trigger = limit_trigger(terms, instrument, price, direction)
+    book = 2 * TAKE_PROFIT + side
+    place = state["order_count"][book]
+    orders = state["orders"]
+    if place < MAX_LOTS and (place == 0 or direction * (trigger - orders[book, place - 1]["trigger"]) >= 0.0):
+        # It goes to the end of the book, as mostly: nothing to sort.
+        write_order(orders[book, place], state["next_order_id"], trigger, price, lot["qty"], lot["id"], -1, TAKE_PROFIT_LABEL + side)
+        state["next_order_id"] += 1
+        state["orders_placed"] += 1
+        state["order_count"][book] = place + 1
+        return
     place_order(account, state, TAKE_PROFIT, side, trigger, price, lot["qty"], lot["id"], -1, TAKE_PROFIT_LABEL + side)
 
 
@@ -234,21 +300,13 @@ def covered_by_stops(state, side):
 
 
 @machine_kernel
-def place_stop_stages(account, state, instrument, side, distance, tick_round):
-    """Two resting stops below the average entry of a long side (above, of a short one), `distance` and 1.5 times it away.
-
-    Stage 1 closes half of the quantity (all of a single lot), stage 2 the rest; once stage 1 has fired only stage 2 stands.
-    """
-    cancel_book(state, 2 * STOP + side)
-    count, total, average = covered_by_stops(state, side)
-    if count == 0:
-        return
+def place_stages(account, state, instrument, side, count, total, average, distance, tick_round, covers_below, fired):
+    """The two stops of a side over `count` lots of `total` quantity and `average` entry with ids below `covers_below`."""
     sign = 1.0 - 2.0 * side
     # Away from the market's noise: longs' stops round down, shorts' up, which is one formula for the mirrored price.
     first = -sign * ceil_to(-sign * average + distance, tick_round)
     second = -sign * ceil_to(-sign * average + 1.5 * distance, tick_round)
-    covers_below = state["next_lot_id"]
-    if state["stage_one_fired"][side] == 1:
+    if fired == 1:
         place_stop(account, state, side, second, total, covers_below, 2)
         return
     step = instrument["step_size"]
@@ -258,3 +316,74 @@ def place_stop_stages(account, state, instrument, side, distance, tick_round):
     place_stop(account, state, side, first, closing, covers_below, 1)
     if total - closing >= 0.5 * step:
         place_stop(account, state, side, second, total - closing, covers_below, 2)
+
+
+@machine_kernel
+def place_stop_stages(account, state, instrument, side, distance, tick_round):
+    """Two resting stops below the average entry of a long side (above, of a short one), `distance` and 1.5 times it away.
+
+    Stage 1 closes half of the quantity (all of a single lot), stage 2 the rest; once stage 1 has fired only stage 2 stands.
+    """
+    cancel_book(state, 2 * STOP + side)
+    count, total, average = covered_by_stops(state, side)
+    if count > 0:
+        fired = state["stage_one_fired"][side]
+        place_stages(account, state, instrument, side, count, total, average, distance, tick_round, state["next_lot_id"], fired)
+
+
+@machine_kernel
+def plan_stop_stages(account, state, instrument, side, distance):
+    """Decide the stops of `place_stop_stages` and write them into their book only when a bar comes near them.
+
+    Nothing is planned where it takes the rounding to tell how many stops there will be; they are placed at once.
+    """
+    state["planned_lots"][side] = 0
+    count = state["lot_count"][side]
+    if count == 0:
+        if state["order_count"][2 * STOP + side] > 0:
+            cancel_book(state, 2 * STOP + side)
+        return
+    qty = state["qty"][side]
+    average = state["cost"][side] / qty
+    plain = state["attached_count"] == 0 and state["order_count"][MARKET_BOOK + side] == 0
+    if not (
+        plain
+        and (count == 1 or qty > 4.0 * instrument["step_size"])
+        and average - 1.5 * distance > 2.0 * instrument["tick_size"]
+        and distance > 2.0 * instrument["tick_size"]
+    ):
+        place_stop_stages(account, state, instrument, side, distance, instrument["tick_size"])
+        return
+    cancel_book(state, 2 * STOP + side)
+    state["planned_lots"][side] = count
+    state["planned_average"][side] = average
+    state["planned_qty"][side] = qty
+    state["planned_distance"][side] = distance
+    state["planned_below"][side] = state["next_lot_id"]
+    state["planned_fired"][side] = state["stage_one_fired"][side]
+    state["orders_placed"] += 1 if count == 1 or state["stage_one_fired"][side] == 1 else 2
+
+
+@machine_kernel
+def write_planned_stops(account, state, instrument):
+    """Write the planned stops of both sides into their books; they were counted when they were planned."""
+    placed = state["orders_placed"]
+    for side in range(2):
+        count = state["planned_lots"][side]
+        if count > 0:
+            state["planned_lots"][side] = 0
+            place_stages(
+                account,
+                state,
+                instrument,
+                side,
+                count,
+                state["planned_qty"][side],
+                state["planned_average"][side],
+                state["planned_distance"][side],
+                instrument["tick_size"],
+                state["planned_below"][side],
+                state["planned_fired"][side],
+            )
+            state["head"][2 * STOP + side] = next_living(state, 2 * STOP + side, state["head"][2 * STOP + side])
+    state["orders_placed"] = placed

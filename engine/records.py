@@ -70,7 +70,7 @@ NO_SIDE = 2
 # --- status of a run: trouble is a code, Python raises -------------------------------------------------------------------
 OK, LOG_FULL, TOO_MANY_LOTS, TOO_MANY_EVENTS, TOO_MANY_ORDERS = 0, 1, 2, 3, 4
 
-f8, i8 = np.float64, np.int64
+f8, i8, i4, i1 = np.float64, np.int64, np.int32, np.int8
 
 instrument_dtype = np.dtype(
     [
@@ -186,6 +186,7 @@ lot_dtype = np.dtype(
         ("take_profit", f8),  # own exits, NaN: none
         ("stop_loss", f8),
         ("exits_waiting", i8),  # 1: own exits go live at the next (sub-)bar
+        ("least_exit", f8),  # a strategy's own bound on its exit price, which holds for the lot's life; 0: not reckoned yet
     ],
     align=True,
 )
@@ -197,20 +198,22 @@ order_dtype = np.dtype(
         ("qty", f8),
         ("id", i8),
         ("lot", i8),  # lot it closes; -1: opens one, or (stops) closes what it covers
-        ("level", i8),
-        ("label", i8),
         ("covers_below", i8),  # a stop covers the lots with smaller ids
-        ("stage", i8),  # 1 or 2 for the two stops of a side, else 0
-        ("alive", i8),
-        ("attached", i8),  # 1: a lot's own exit, which re-quoting leaves alone
         ("take_profit", f8),  # own exits that the lot gets on fill
         ("stop_loss", f8),
+        ("level", i4),
+        ("label", i1),
+        ("stage", i1),  # 1 or 2 for the two stops of a side, else 0
+        ("alive", i1),
+        ("attached", i1),  # 1: a lot's own exit, which re-quoting leaves alone
     ],
     align=True,
 )
 
 state_dtype = np.dtype(
     [
+        ("instrument", i8),  # index of the instrument
+        ("tick_size", f8),  # of the instrument, quote currency
         ("time", i8),  # open time of the bar in hand, ms
         ("bar", i8),
         ("sub_bar", i8),  # which finer bar is walked, 0: the first, or the bar itself
@@ -218,8 +221,9 @@ state_dtype = np.dtype(
         ("mark_before", f8),  # set aside during the joint test
         ("ended", i8),  # 1: an isolated liquidation ended this bar for the instrument
         ("changed", i8),  # 1: something filled since the last decision
-        ("up_trigger", f8),  # nearest trigger above and below, infinite: none
+        ("up_trigger", f8),  # no trigger lies nearer above and below, infinite: none at all
         ("down_trigger", f8),
+        ("near", f8, (MARKET_BOOK,)),  # trigger of each book's next living order, infinite: none
         ("qty", f8, (2,)),  # sums over the lots of a side
         ("cost", f8, (2,)),  # sum of entry*qty
         ("lot_count", i8, (2,)),
@@ -239,7 +243,16 @@ state_dtype = np.dtype(
         ("next_lot_id", i8),
         ("generation", i8),
         ("rearmed", i8),  # 1: a level was armed since the entries were last quoted
-        ("armed", np.uint8, (2, MAX_LEVELS)),
+        # stops of two stages that are decided and not yet written into their books (engine.quoting.plan_stop_stages)
+        ("planned_lots", i8, (2,)),  # lots they cover, 0: nothing is planned
+        ("planned_average", f8, (2,)),  # average entry of those
+        ("planned_qty", f8, (2,)),
+        ("planned_distance", f8, (2,)),  # of stage 1 from the average
+        ("planned_below", i8, (2,)),  # lots with smaller ids are covered
+        ("planned_fired", i8, (2,)),  # 1: stage 1 has fired, stage 2 stands alone
+        # rungs of a ladder that rest and are not yet written into their books (engine.quoting.rest_nearest)
+        ("next_rung", i8, (2,)),  # first of them
+        ("last_rung", i8, (2,)),  # one past the last; equal: none
         # counters
         ("wanted_rungs", i8),
         ("dropped_rungs", i8),
@@ -258,6 +271,9 @@ state_dtype = np.dtype(
         ("gross_profit", f8),
         ("gross_loss", f8),
         ("gap_bars", i8),
+        ("armed", np.uint8, (2, MAX_LEVELS)),
+        ("rung_price", f8, (2, MAX_LEVELS)),  # of the strategy's ladder, nearest first
+        ("rung_qty", f8, (2, MAX_LEVELS)),
         # the big tables last, so that what every bar reads lies close together
         ("lots", lot_dtype, (2, MAX_LOTS)),  # worst first: the lot that closes next is the last
         ("orders", order_dtype, (BOOKS, MAX_LOTS)),

@@ -177,7 +177,7 @@ def queue_closes(account, states, terms):
 @machine_kernel
 def mark_gate(account, states, journal, label):
     """Write down that a gate has fired: an event without lot and quantity."""
-    record_event(account, states[0], journal, 0, label, NO_SIDE, 0.0, 0.0, 0.0, 0.0, 0.0, -1)
+    record_event(account, states[0], journal, label, NO_SIDE, 0.0, 0.0, 0.0, 0.0, 0.0, -1)
 
 
 @machine_kernel

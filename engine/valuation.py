@@ -75,15 +75,20 @@ def excess(wallet, state, instrument, price):
 
 
 @machine_kernel
-def cannot_breach(wallet, state, instrument, low, high):
-    """Whether equity surely stays above maintenance margin everywhere between `low` and `high`.
+def surely_above_maintenance(wallet, state, instrument, price):
+    """Whether equity surely exceeds maintenance margin at `price`; false when it takes the tiers to tell.
 
-    Charges the highest rate of the tiers on the whole notional, which bounds maintenance from above and is linear in
-    the price, so that two multiplications at each end are enough.
+    Charges the highest rate of the tiers on the whole notional, which bounds maintenance from above and is linear in the price:
+    what holds at both ends of a way holds on all of it.
     """
     scale = instrument["multiplier"]
     long_qty = state["qty"][LONG]
     short_qty = state["qty"][SHORT]
     slope = scale * ((long_qty - short_qty) - instrument["top_rate"] * (long_qty + short_qty))
-    base = wallet - scale * (state["cost"][LONG] - state["cost"][SHORT])
-    return base + slope * low > 0.0 and base + slope * high > 0.0
+    return wallet - scale * (state["cost"][LONG] - state["cost"][SHORT]) + slope * price > 0.0
+
+
+@machine_kernel
+def cannot_breach(wallet, state, instrument, low, high):
+    """Whether equity surely stays above maintenance margin everywhere between `low` and `high`."""
+    return surely_above_maintenance(wallet, state, instrument, low) and surely_above_maintenance(wallet, state, instrument, high)

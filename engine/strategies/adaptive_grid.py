@@ -15,13 +15,14 @@ from engine.positions import arm_all_levels
 from engine.quoting import (
     close_at_market,
     entries_still_stand,
-    place_stop_stages,
     place_take_profit,
-    rest_ladder,
+    plan_stop_stages,
+    rest_nearest,
 )
 from engine.records import (
     HALT_LABEL,
     LONG,
+    MARKET_BOOK,
     NO_SIDE,
     PRUNE_DEVIANCE,
     PRUNE_FUNDING,
@@ -32,7 +33,6 @@ from engine.records import (
     SHIFT_LABEL,
     SHORT,
 )
-from engine.strategies.adaptive_grid_parameters import MAX_LEVELS
 from gridcore.avellaneda_stoikov import bar_reservation_shift, bar_spread
 from gridcore.compile import kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
@@ -62,8 +62,6 @@ memory_dtype = np.dtype(
         ("half_spread", np.float64),  # price
         ("spacing", np.float64),  # price, as generated
         ("order_notional", np.float64),  # quote currency
-        ("prices", np.float64, (2, MAX_LEVELS)),  # of the levels: buys, sells
-        ("quantities", np.float64, (2, MAX_LEVELS)),  # of an entry at each level
         # counters
         ("decisions", np.int64),
         ("halts", np.int64),
@@ -109,6 +107,9 @@ def prune_by_age(state, side, p):
 @machine_kernel
 def prune_by_funding(state, side, p, close, memory):
     """Index of the lot that paid most funding if funding eats the side's grid profit, else -1."""
+    if not state["lot_funding"][side] > 0.0:
+        # The least that counts is not negative, so this needs no division.
+        return -1
     floor = memory["order_notional"] * memory["spacing"] / close
     if not state["lot_funding"][side] > p["funding_cost_ratio"] * max(state["grid_profit"][side], floor):
         return -1
@@ -171,20 +172,20 @@ def choose_prune(state, instrument, side, p, close, kama, atr, memory):
 
 
 @machine_kernel
-def level_price(p, memory, instrument, side, index):
+def level_price(p, memory, state, instrument, side, index):
     """Price of a level: buys for LONG, sells for SHORT. Levels beyond the grid go on by the same formula."""
     if index < p["grid_levels"]:
-        return memory["prices"][side, index]
+        return state["rung_price"][side, index]
     return arithmetic_level(memory["center"], memory["half_spread"], memory["spacing"], index, 1.0 - 2.0 * side, instrument["tick_size"])
 
 
 @machine_kernel
-def price_levels(p, instrument, memory):
+def price_levels(p, state, instrument, memory):
     """Prices of every level of the grid, and the quantity an entry has there."""
     center, half_spread, spacing = memory["center"], memory["half_spread"], memory["spacing"]
     tick, step = instrument["tick_size"], instrument["step_size"]
     multiplier, notional = instrument["multiplier"], memory["order_notional"]
-    prices, quantities = memory["prices"], memory["quantities"]
+    prices, quantities = state["rung_price"], state["rung_qty"]
     for side in range(2):
         sign = 1.0 - 2.0 * side
         for level in range(p["grid_levels"]):
@@ -214,7 +215,8 @@ def regenerate(p, x, account, state, instrument, terms, memory):
     memory["order_notional"] = notional
     memory["has_grid"] = 1
     memory["regenerations"] += 1
-    price_levels(p, instrument, memory)
+    cancel_entries(state)
+    price_levels(p, state, instrument, memory)
     state["generation"] += 1
     arm_all_levels(state)
 
@@ -239,9 +241,7 @@ def quote_entries(p, account, state, instrument, terms, memory, regime, allowed,
     for side in range(2):
         wanted = regime >= 0 if side == LONG else regime <= 0 and p["allow_short"] == 1
         if wanted:
-            complete, ended = rest_ladder(
-                account, state, instrument, terms, side, memory["prices"], memory["quantities"], p["grid_levels"], cap
-            )
+            complete, ended = rest_nearest(account, state, instrument, terms, side, p["grid_levels"], cap)
             memory["cap_hits"] += ended
             memory["entries_complete"] = min(memory["entries_complete"], complete)
 
@@ -250,27 +250,36 @@ def quote_entries(p, account, state, instrument, terms, memory, regime, allowed,
 def quote_exits(p, close, account, state, instrument, terms, memory, side, riding):
     """Take-profits of a side: the best lot takes the nearest level of the other side; riding lots carry none."""
     tick = instrument["tick_size"]
-    ranked = 0
-    for j in range(state["lot_count"][side]):
-        if state["lots"][side, j]["pending"] == 0:
-            ranked += 1
+    count = state["lot_count"][side]
+    if count == 0:
+        return
+    ranked = count
+    any_pending = state["order_count"][MARKET_BOOK + side] > 0
+    if any_pending:
+        ranked = 0
+        for j in range(count):
+            if state["lots"][side, j]["pending"] == 0:
+                ranked += 1
     if side == LONG and riding == 1:
         ranked -= int(np.ceil(p["trailing_reserve_pct"] * ranked - 1e-9))
     least = p["tp_min_profit"] + max(0.0, 2.0 * terms["fee_maker"])
     rank = 0
-    for j in range(state["lot_count"][side] - 1, -1, -1):
+    for j in range(count - 1, -1, -1):
         if rank >= ranked:
             break
-        if state["lots"][side, j]["pending"] == 1:
+        lot = state["lots"][side, j]
+        if any_pending and lot["pending"] == 1:
             continue
-        entry = state["lots"][side, j]["entry"]
-        price = level_price(p, memory, instrument, 1 - side, rank)
+        price = level_price(p, memory, state, instrument, 1 - side, rank)
+        if lot["least_exit"] == 0.0:
+            entry = lot["entry"]
+            lot["least_exit"] = ceil_to(entry * (1.0 + least), tick) if side == LONG else floor_to(entry * (1.0 - least), tick)
         if side == LONG:
-            price = max(price, ceil_to(entry * (1.0 + least), tick))
+            price = max(price, lot["least_exit"])
             if price <= close + PRICE_TOLERANCE * tick:
                 price = tick_above(close, tick)
         else:
-            price = min(price, floor_to(entry * (1.0 - least), tick))
+            price = min(price, lot["least_exit"])
             if price >= close - PRICE_TOLERANCE * tick:
                 price = tick_below(close, tick)
         rank += 1
@@ -278,8 +287,8 @@ def quote_exits(p, close, account, state, instrument, terms, memory, side, ridin
 
 
 @machine_kernel
-def decide(p, x, account, state, instrument, terms, journal, k, memory):
-    """Edit the order list of instrument `k` for the coming bar, from the indicator row `x` of the last closed bar.
+def decide(p, x, account, state, instrument, terms, journal, memory):
+    """Edit the order list of an instrument for the coming bar, from the indicator row `x` of the last closed bar.
 
     A row that is not finite decides nothing: what rests stays.
     """
@@ -299,12 +308,12 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
         memory["halted"] = 1
         memory["halts"] += 1
         requote = True
-        record_event(account, state, journal, k, HALT_LABEL, NO_SIDE, close, 0.0, 0.0, 0.0, 0.0, -1)
+        record_event(account, state, journal, HALT_LABEL, NO_SIDE, close, 0.0, 0.0, 0.0, 0.0, -1)
     elif memory["halted"] == 1 and x[Z] > p["resume_z_threshold"]:
         memory["halted"] = 0
         memory["resumes"] += 1
         generate = True
-        record_event(account, state, journal, k, RESUME_LABEL, NO_SIDE, close, 0.0, 0.0, 0.0, 0.0, -1)
+        record_event(account, state, journal, RESUME_LABEL, NO_SIDE, close, 0.0, 0.0, 0.0, 0.0, -1)
     halted = memory["halted"] == 1
     generated = False
 
@@ -321,12 +330,12 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
             trigger = p["trailing_trigger_level"]
             if trigger == 0 or trigger > p["grid_levels"]:
                 trigger = p["grid_levels"]
-            over = close - level_price(p, memory, instrument, SHORT, trigger - 1)
+            over = close - level_price(p, memory, state, instrument, SHORT, trigger - 1)
             if over > 0.0:
                 memory["anchor"] += 0.5 * over
                 memory["shifts"] += 1
                 trailed = True
-                record_event(account, state, journal, k, SHIFT_LABEL, NO_SIDE, memory["anchor"], 0.0, 0.0, 0.0, 0.0, -1)
+                record_event(account, state, journal, SHIFT_LABEL, NO_SIDE, memory["anchor"], 0.0, 0.0, 0.0, 0.0, -1)
         if memory["has_grid"] == 1:
             drift = close - memory["anchor"]
             if regime < 1:
@@ -364,8 +373,8 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
         quote_exits(p, close, account, state, instrument, terms, memory, SHORT, riding)
     if p["atr_sl_mult"] > 0.0:
         distance = p["atr_sl_mult"] * atr
-        place_stop_stages(account, state, instrument, LONG, distance, instrument["tick_size"])
-        place_stop_stages(account, state, instrument, SHORT, distance, instrument["tick_size"])
+        plan_stop_stages(account, state, instrument, LONG, distance)
+        plan_stop_stages(account, state, instrument, SHORT, distance)
     state["changed"] = 0
     refresh_triggers(state)
 

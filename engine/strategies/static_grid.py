@@ -11,10 +11,9 @@ from engine.quoting import (
     close_at_market,
     entries_still_stand,
     place_take_profit,
-    rest_ladder,
+    rest_nearest,
 )
 from engine.records import LONG, RECENTER_LABEL, SHORT
-from engine.strategies.adaptive_grid_parameters import MAX_LEVELS
 from gridcore.compile import kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to, floor_to
@@ -29,8 +28,6 @@ memory_dtype = np.dtype(
         ("incomplete", np.int64),  # 1: a rung was left out and is tried again at the next decision
         ("anchor", np.float64),  # price
         ("order_notional", np.float64),  # quote currency
-        ("prices", np.float64, (2, MAX_LEVELS)),  # of rung 1, 2, ... of LONG and SHORT
-        ("quantities", np.float64, (2, MAX_LEVELS)),
         # counters
         ("decisions", np.int64),
         ("recenters", np.int64),
@@ -50,7 +47,7 @@ def rung_price(anchor, step, side, rung, tick):
 
 
 @machine_kernel
-def price_rungs(p, instrument, memory):
+def price_rungs(p, state, instrument, memory):
     """Prices of every rung round the anchor, and the quantity an entry has there."""
     for side in range(2):
         for rung in range(1, p["grid_levels"] + 1):
@@ -58,8 +55,8 @@ def price_rungs(p, instrument, memory):
             wanted = p["order_qty"]
             if wanted <= 0.0 and price > 0.0:
                 wanted = memory["order_notional"] / (price * instrument["multiplier"])
-            memory["prices"][side, rung - 1] = price
-            memory["quantities"][side, rung - 1] = floor_to(wanted, instrument["step_size"])
+            state["rung_price"][side, rung - 1] = price
+            state["rung_qty"][side, rung - 1] = floor_to(wanted, instrument["step_size"])
 
 
 @machine_kernel
@@ -73,9 +70,7 @@ def quote(p, account, state, instrument, terms, memory):
     tick = instrument["tick_size"]
     for side in range(2):
         if side == LONG or p["allow_short"] == 1:
-            complete, ended = rest_ladder(
-                account, state, instrument, terms, side, memory["prices"], memory["quantities"], p["grid_levels"], np.inf
-            )
+            complete, ended = rest_nearest(account, state, instrument, terms, side, p["grid_levels"], np.inf)
             memory["cap_hits"] += ended
             if complete == 0:
                 memory["incomplete"] = 1
@@ -88,8 +83,8 @@ def quote(p, account, state, instrument, terms, memory):
 
 
 @machine_kernel
-def decide(p, x, account, state, instrument, terms, journal, k, memory):
-    """Edit the order list of instrument `k` for the coming bar, from the last close."""
+def decide(p, x, account, state, instrument, terms, journal, memory):
+    """Edit the order list of an instrument for the coming bar, from the last close."""
     close = x[CLOSE]
     if not np.isfinite(close):
         return
@@ -110,7 +105,8 @@ def decide(p, x, account, state, instrument, terms, journal, k, memory):
         memory["anchor"] = close
         memory["order_notional"] = p["order_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
         memory["has_grid"] = 1
-        price_rungs(p, instrument, memory)
+        cancel_entries(state)
+        price_rungs(p, state, instrument, memory)
         state["generation"] += 1
         arm_all_levels(state)
     if recenter or state["changed"] == 1 or memory["incomplete"] == 1 or not entries_still_stand(account, state, instrument, terms, np.inf):

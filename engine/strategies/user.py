@@ -48,7 +48,7 @@ def drop_spent_orders(state):
     refresh_triggers(state)
 
 
-def decide_when_finite(p, x, account, state, instrument, terms, journal, k, memory):
+def decide_when_finite(p, x, account, state, instrument, terms, journal, memory):
     """Call the user's decision when every indicator of the row is finite, and take up what it did to the orders."""
     if state["changed"] == 1:
         drop_spent_orders(state)
