@@ -67,7 +67,7 @@ def finish_bar(account, states, instruments, terms, journal, i, kinds, funding_o
 
 
 @machine_kernel
-def finish_quiet_bar(account, state, instrument):
+def finish_plain_bar(account, state, instrument):
     """Marking at the close of a bar of a single instrument that settles no funding. Returns equity, quote currency."""
     equity = account["wallet"]
     gross = 0.0
@@ -78,12 +78,20 @@ def finish_quiet_bar(account, state, instrument):
     return equity
 
 
-def run_bars(arguments):
-    """Run bars `start` to `stop - 1`. Returns (next bar, log cursor); stops early with a status when the log must grow.
+@machine_kernel
+def lay_rows(indicators, first, rows):
+    """Lay out the indicators of bars `first` on, a row a bar: `indicators` (columns, bars) to `rows` (bars, columns)."""
+    count = min(rows.shape[0], indicators.shape[1] - first)
+    for field in range(rows.shape[1]):
+        column = indicators[field]
+        for j in range(count):
+            rows[j, field] = column[first + j]
 
-    Records come as one-row arrays; `bars` has shape (instruments, 5, bars), `indicators` (instruments, columns, bars), `kinds`
-    (instruments, bars), `equity` (bars,); `ranges` (instruments, bars) and `sessions` (2, bars) are empty where no gate needs them.
-    `engine.machine` builds them.
+
+def run_alone(arguments):
+    """Run bars `start` to `stop - 1` of a wallet with one instrument and no finer bars; see `run_together`.
+
+    It does the same, but for what one instrument cannot need.
     """
     (
         parameters,
@@ -99,7 +107,102 @@ def run_bars(arguments):
         first_decisions,
         last_bars,
         indicators,
-        row,
+        rows,
+        funding_offsets,
+        funding_rates,
+        funding_marks,
+        sub_start,
+        sub_count,
+        sub_bars,
+        column,
+        traded,
+        all_gates,
+        ranges,
+        sessions,
+        log,
+        equity,
+        cursor,
+        start,
+        stop,
+    ) = arguments
+    account = accounts[0]
+    state = states[0]
+    instrument = instruments[0]
+    terms = all_terms[0]
+    journal = journals[0]
+    gates = all_gates[0]
+    gated = account["gated"] == 1
+    opens, highs, lows, closes, volumes = bars[0, OPEN], bars[0, HIGH], bars[0, LOW], bars[0, CLOSE], bars[0, VOLUME]
+    own_kinds, settlements, own_indicators = kinds[0], funding_offsets[0], indicators[0]
+    bar_count = closes.size
+    # An instrument that is gone before the end is closed at its last bar.
+    plain_stop = bar_count if last_bars[0] + 1 == bar_count else last_bars[0]
+    laid = start - 1 - rows.shape[0]
+    account["others_notional"] = 0.0
+    account["status"] = OK
+    cursor = flush_events(journal, log, cursor)
+    for i in range(start, stop):
+        state["time"] = time[i]
+        state["bar"] = i
+        if gated:
+            gates_before(account, states, instruments, terms, gates, ranges, sessions, i)
+        trades = account["stopped"] == 0 or state["lot_count"][LONG] + state["lot_count"][SHORT] > 0
+        if trades and own_kinds[i] != ABSENT and i >= first_decisions[0]:
+            place = i - 1 - laid
+            if place >= rows.shape[0]:
+                laid = i - 1
+                place = 0
+                lay_rows(own_indicators, laid, rows)
+            decide(parameters[0], rows[place], account, state, instrument, terms, journal, memory[0])
+        if gated and account["closing"] != 0:
+            # After the decisions, which must not keep what a rule closes.
+            queue_closes(account, states, terms)
+        if own_kinds[i] == TRADED:
+            if walk_quietly(account, state, instrument, terms, opens[i], highs[i], lows[i], closes[i]) == 0:
+                walk_path(account, states, instruments, terms, journal, opens[i], highs[i], lows[i], closes[i], volumes[i])
+        elif own_kinds[i] == GAP:
+            state["gap_bars"] += 1
+            state["mark"] = closes[i]
+        if settlements[i] == settlements[i + 1] and i < plain_stop:
+            equity[i] = finish_plain_bar(account, state, instrument)
+        else:
+            equity[i] = finish_bar(
+                account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count
+            )
+        if gated:
+            gates_after(account, states, terms, journal, gates)
+        if account["status"] != OK:
+            return i + 1, cursor
+        if journal["event_count"] > 0:
+            if cursor + journal["event_count"] > log.shape[0]:
+                account["status"] = LOG_FULL
+                return i + 1, cursor
+            cursor = flush_events(journal, log, cursor)
+    return stop, cursor
+
+
+def run_together(arguments):
+    """Run bars `start` to `stop - 1`. Returns (next bar, log cursor); stops early with a status when the log must grow.
+
+    Records come as one-row arrays; `bars` has shape (instruments, 5, bars), `indicators` (instruments, columns, bars), `kinds`
+    (instruments, bars), `equity` (bars,), `rows` (bars laid out at a time, columns); `ranges` (instruments, bars) and `sessions`
+    (2, bars) are empty where no gate needs them. `engine.machine` builds them.
+    """
+    (
+        parameters,
+        memory,
+        accounts,
+        states,
+        instruments,
+        all_terms,
+        journals,
+        time,
+        bars,
+        kinds,
+        first_decisions,
+        last_bars,
+        indicators,
+        rows,
         funding_offsets,
         funding_rates,
         funding_marks,
@@ -122,7 +225,7 @@ def run_bars(arguments):
     journal = journals[0]
     gates = all_gates[0]
     gated = account["gated"] == 1
-    single = terms["instruments"] == 1
+    row = rows[0]
     bar_count = bars.shape[2]
     account["status"] = OK
     cursor = flush_events(journal, log, cursor)
@@ -133,25 +236,15 @@ def run_bars(arguments):
         if trades_on(account, states, terms):
             for k in range(terms["instruments"]):
                 if ready_to_decide(account, states, instruments, terms, k, kinds, first_decisions, i):
-                    for field in range(row.shape[0]):
-                        row[field] = indicators[k, field, i - 1]
+                    lay_rows(indicators[k], i - 1, rows[:1])
                     decide(parameters[k], row, account, states[k], instruments[k], terms, journal, memory[k])
         if gated and account["closing"] != 0:
             # After the decisions, which must not keep what a rule closes.
             queue_closes(account, states, terms)
-        if single and sub_count == 0 and kinds[0, i] == TRADED:
-            # The same as exchange_bar, without its detours: most bars of a single instrument touch nothing.
-            open_, high, low, close = bars[0, OPEN, i], bars[0, HIGH, i], bars[0, LOW, i], bars[0, CLOSE, i]
-            if walk_quietly(account, states[0], instruments[0], terms, open_, high, low, close) == 0:
-                walk_path(account, states, instruments, terms, journal, open_, high, low, close, bars[0, VOLUME, i])
-        else:
-            exchange_bar(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded)
-        if single and funding_offsets[0, i] == funding_offsets[0, i + 1] and (i < last_bars[0] or i + 1 == bar_count):
-            equity[i] = finish_quiet_bar(account, states[0], instruments[0])
-        else:
-            equity[i] = finish_bar(
-                account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count
-            )
+        exchange_bar(account, states, instruments, terms, journal, i, kinds, bars, sub_start, sub_count, sub_bars, column, traded)
+        equity[i] = finish_bar(
+            account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count
+        )
         if gated:
             gates_after(account, states, terms, journal, gates)
         if account["status"] != OK:

@@ -31,13 +31,17 @@ from engine.risk_gates import gates_record, open_gates
 from gridcore.constants import MAX_TIERS
 from gridcore.indicators import average_true_range
 
+# Rows of indicators that the loop lays out at a time.
+ROWS_AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class Program:
     """A strategy as compiled code: its loop, its single decision, its memory and its indicators."""
 
     name: str
-    run: Callable[..., Any]
+    run_alone: Callable[..., Any]  # of one instrument without finer bars
+    run_together: Callable[..., Any]
     decide_once: Callable[..., Any]
     memory_dtype: np.dtype
     # (parameters, bars (5, n)) -> (columns, n) and the same for rows `start` on, given an array whose earlier rows are filled
@@ -190,7 +194,7 @@ class Machine:
         self.memory = np.zeros(count, self.program.memory_dtype)
         self.journals = np.zeros(1, journal_dtype)
         self.journals["recording"] = self.recording
-        self.row = np.zeros(self.program.columns)
+        self.row = np.zeros((ROWS_AT_ONCE, self.program.columns))
         self.column = np.zeros(count, np.int64)
         self.traded = np.zeros(count, np.int64)
 
@@ -228,6 +232,7 @@ class Machine:
         sessions, ranges = self.gate_arrays(feed)
         decisions = np.maximum(feed.first_trades, feed.first_bars() + 1)
         lasts = feed.last_bars()
+        run = self.program.run_alone if len(self.instruments) == 1 and feed.sub_count == 0 else self.program.run_together
         bar, cursor = start, 0
         while True:
             arguments = (
@@ -262,7 +267,7 @@ class Machine:
                 bar,
                 stop,
             )
-            bar, cursor = self.program.run(arguments)
+            bar, cursor = run(arguments)
             status = int(self.accounts["status"][0])
             if status == LOG_FULL:
                 log = np.concatenate([log, np.empty(len(log) + MAX_EVENTS, event_dtype)])

@@ -5,7 +5,7 @@ import numpy as np
 from engine.execution import PATH_HIGH_FIRST, PATH_LOW_FIRST
 from engine.fills import covered_qty, fill_order, left_with_nothing, settle_when_flat
 from engine.liquidation import NO_BREACH, breach_here, breach_on_the_way, liquidate
-from engine.orders import copy_order, met_by_rising, next_living, place_own_exits, planned_edge, refresh_triggers, write_rungs
+from engine.orders import copy_order, met_by_rising, next_living, place_own_exits, planned_edge, sum_up_triggers, write_rungs
 from engine.positions import find_lot
 from engine.quoting import write_planned_stops
 from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE_PROFIT
@@ -380,6 +380,15 @@ def walk_phases(account, state, instrument, terms, journal, open_, high, low, cl
 
 
 @machine_kernel
+def end_walk(state, tick):
+    """Bring the nearest triggers back to where each book begins; an order that was tried and not filled is tried again."""
+    for book in range(MARKET_BOOK):
+        if state["cursor"][book] != state["head"][book]:
+            state["head"][book] = next_living(state, book, state["head"][book])
+    sum_up_triggers(state, tick)
+
+
+@machine_kernel
 def walk_path(account, states, instruments, terms, journal, open_, high, low, close, volume):
     """Walk one (sub-)bar of a wallet with a single instrument. Returns 1 when a liquidation ended the bar."""
     state = states[0]
@@ -390,6 +399,6 @@ def walk_path(account, states, instruments, terms, journal, open_, high, low, cl
         if code != ARRIVED:
             break
         code, phase = walk_phases(account, state, instruments[0], terms, journal, open_, high, low, close, volume, phase)
-    refresh_triggers(state)
+    end_walk(state, instruments[0]["tick_size"])
     state["mark"] = close
     return 0 if code == ARRIVED else 1

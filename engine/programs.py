@@ -21,7 +21,8 @@ def _closes(_parameters: Any, bars: Any, out: Any, start: int) -> None:
 PROGRAMS: dict[type[Parameters], Program] = {
     AdaptiveGrid: Program(
         AdaptiveGrid.name,
-        adaptive_grid.run,
+        adaptive_grid.alone,
+        adaptive_grid.together,
         adaptive_grid.decide_once,
         adaptive_grid.memory_dtype,
         fill_indicators,
@@ -29,7 +30,8 @@ PROGRAMS: dict[type[Parameters], Program] = {
     ),
     StaticGrid: Program(
         StaticGrid.name,
-        static_grid.run,
+        static_grid.alone,
+        static_grid.together,
         static_grid.decide_once,
         static_grid.memory_dtype,
         _closes,

@@ -335,13 +335,15 @@ def place_stop_stages(account, state, instrument, side, distance, tick_round):
 def plan_stop_stages(account, state, instrument, side, distance):
     """Decide the stops of `place_stop_stages` and write them into their book only when a bar comes near them.
 
-    Nothing is planned where it takes the rounding to tell how many stops there will be; they are placed at once.
+    Nothing is planned where it takes the rounding to tell how many stops there will be; they are placed at once. The nearest
+    triggers of the books are kept up, but not their sum (`sum_up_triggers`).
     """
     state["planned_lots"][side] = 0
     count = state["lot_count"][side]
     if count == 0:
         if state["order_count"][2 * STOP + side] > 0:
             cancel_book(state, 2 * STOP + side)
+            state["head"][2 * STOP + side] = next_living(state, 2 * STOP + side, 0)
         return
     qty = state["qty"][side]
     average = state["cost"][side] / qty
@@ -353,6 +355,7 @@ def plan_stop_stages(account, state, instrument, side, distance):
         and distance > 2.0 * instrument["tick_size"]
     ):
         place_stop_stages(account, state, instrument, side, distance, instrument["tick_size"])
+        state["head"][2 * STOP + side] = next_living(state, 2 * STOP + side, 0)
         return
     cancel_book(state, 2 * STOP + side)
     state["planned_lots"][side] = count

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.journal import record_event
-from engine.loop import decide_bar, run_bars
-from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
+from engine.loop import decide_bar, run_alone, run_together
+from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers, sum_up_triggers
 from engine.positions import arm_all_levels
 from engine.quoting import (
     close_at_market,
@@ -146,9 +146,11 @@ def prune_by_offset(state, instrument, side, p, close, spacing):
 @machine_kernel
 def choose_prune(state, instrument, side, p, close, kama, atr, memory):
     """The lot of a side to close at the next open and the reason: the first method that fires. Index -1 for none."""
-    worst = worst_lot(state, side)
-    if worst < 0:
-        return -1, 0
+    worst = 0
+    if state["order_count"][MARKET_BOOK + side] > 0:
+        worst = worst_lot(state, side)
+        if worst < 0:
+            return -1, 0
     sign = 1.0 - 2.0 * side
     if p["prune_deviance"] == 1 and sign * (kama - close) > p["deviance_sigma"] * atr:
         return worst, PRUNE_DEVIANCE
@@ -371,13 +373,15 @@ def decide(p, x, account, state, instrument, terms, journal, memory):
         cancel_take_profits(state)
         quote_exits(p, close, account, state, instrument, terms, memory, LONG, riding)
         quote_exits(p, close, account, state, instrument, terms, memory, SHORT, riding)
+        refresh_triggers(state)
     if p["atr_sl_mult"] > 0.0:
         distance = p["atr_sl_mult"] * atr
         plan_stop_stages(account, state, instrument, LONG, distance)
         plan_stop_stages(account, state, instrument, SHORT, distance)
     state["changed"] = 0
-    refresh_triggers(state)
+    sum_up_triggers(state, instrument["tick_size"])
 
 
-run = kernel_with(run_bars, __name__, decide=decide)
+alone = kernel_with(run_alone, __name__, decide=decide)
+together = kernel_with(run_together, __name__, decide=decide)
 decide_once = kernel_with(decide_bar, __name__, decide=decide)

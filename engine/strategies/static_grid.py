@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.loop import decide_bar, run_bars
+from engine.loop import decide_bar, run_alone, run_together
 from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
 from engine.positions import arm_all_levels
 from engine.quoting import (
@@ -115,5 +115,6 @@ def decide(p, x, account, state, instrument, terms, journal, memory):
         refresh_triggers(state)
 
 
-run = kernel_with(run_bars, __name__, decide=decide)
+alone = kernel_with(run_alone, __name__, decide=decide)
+together = kernel_with(run_together, __name__, decide=decide)
 decide_once = kernel_with(decide_bar, __name__, decide=decide)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
-from engine.loop import decide_bar, run_bars
+from engine.loop import decide_bar, run_alone, run_together
 from engine.machine import Program
 from engine.orders import copy_order, refresh_triggers
 from engine.positions import find_lot
@@ -61,11 +61,12 @@ def decide_when_finite(p, x, account, state, instrument, terms, journal, memory)
 
 
 @lru_cache(maxsize=KEPT_DECISIONS)
-def _loops(decide: Any) -> tuple[Any, Any]:
-    """The bar loop and the single decision with the user's function in them: compiled when they first run, not kept on disk."""
+def _loops(decide: Any) -> tuple[Any, Any, Any]:
+    """The bar loops and the single decision with the user's function in them: compiled when they first run, not kept on disk."""
     ready = kernel_with(decide_when_finite, __name__, cached=False, user_decide=decide)
     return (
-        kernel_with(run_bars, __name__, cached=False, decide=ready),
+        kernel_with(run_alone, __name__, cached=False, decide=ready),
+        kernel_with(run_together, __name__, cached=False, decide=ready),
         kernel_with(decide_bar, __name__, cached=False, decide=ready),
     )
 
@@ -85,7 +86,7 @@ def indicator_table(indicators: Callable[..., Any] | None, bars: np.ndarray) -> 
 
 def build_program(name: str, decide: Any, indicators: Callable[..., Any] | None, columns: int, memory_size: int) -> Program:
     """The program of a user's strategy; strategies that share a `decide` share its compiled loops."""
-    run, decide_once = _loops(decide)
+    alone, together, decide_once = _loops(decide)
 
     def fill_indicators(parameters: np.ndarray, bars: np.ndarray, out: np.ndarray, start: int) -> None:
         table = indicator_table(indicators, bars)
@@ -97,7 +98,8 @@ def build_program(name: str, decide: Any, indicators: Callable[..., Any] | None,
 
     return Program(
         name,
-        run,
+        alone,
+        together,
         decide_once,
         np.dtype((np.float64, (memory_size,))),
         fill_indicators,
