@@ -9,7 +9,7 @@ from engine.orders import cancel_all_orders, refresh_triggers
 from engine.positions import refresh_side
 from engine.records import ABSENT, DELISTED_LABEL, END_OF_RUN_LABEL, FUNDING_LABEL, GAP, TRADED
 from engine.valuation import account_equity, gross_notional, is_flat, maintenance
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 
 # Rows of a bars array.
 OPEN, HIGH, LOW, CLOSE, VOLUME = 0, 1, 2, 3, 4
@@ -135,7 +135,7 @@ def account_gross(states, instruments, terms):
     return gross
 
 
-@machine_kernel
+@inlined_kernel
 def close_bar(account, equity, gross):
     """Take up the account's equity and gross notional at the close, quote currency, and follow the statistics of a bar."""
     before = account["equity"]

@@ -23,10 +23,10 @@ from engine.records import (
     TOO_MANY_EVENTS,
 )
 from engine.valuation import is_flat
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 
 
-@machine_kernel
+@inlined_kernel
 def keep_fill(account, state, journal, order_id, kind, side, price, qty, fee, maker, mark):
     """Note a fill for a caller that wants to see fills (the stepper); does nothing inside a run."""
     if journal["keep_fills"] == 0:
@@ -48,7 +48,7 @@ def keep_fill(account, state, journal, order_id, kind, side, price, qty, fee, ma
     journal["fill_count"] = count + 1
 
 
-@machine_kernel
+@inlined_kernel
 def open_lot(account, state, instrument, terms, journal, order, side, price, qty, fee):
     """A fill that opens inventory becomes a lot of its own."""
     place = insert_lot(account, state, side, price, qty)
@@ -178,7 +178,7 @@ def settle_when_flat(account, states, terms, journal, k):
             cancel_all_orders(states[j])
 
 
-@machine_kernel
+@inlined_kernel
 def fill_order(account, state, instrument, terms, journal, book, place, price, qty, fee, maker, mark):
     """Apply the fill of one order: `qty` at `price` for `fee`, while the market stood at `mark`.
 
@@ -221,7 +221,7 @@ def fill_order(account, state, instrument, terms, journal, book, place, price, q
         open_lot(account, state, instrument, terms, journal, order, side, price, qty, fee)
 
 
-@machine_kernel
+@inlined_kernel
 def left_with_nothing(account, state):
     """Whether an instrument's last fill may have left the account without money and positions (`settle_when_flat` knows)."""
     return account["wallet"] <= 0.0 and state["lot_count"][0] + state["lot_count"][1] == 0

@@ -1,10 +1,10 @@
 """Events of the bar in hand, and the running totals they feed."""
 
 from engine.records import MAX_EVENTS, TOO_MANY_EVENTS
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 
 
-@machine_kernel
+@inlined_kernel
 def record_event(account, state, journal, label, side, price, qty, fee, realized_pnl, funding, lot):
     """Add an event to the totals and, when recording, to the journal. The wallet has already moved.
 
@@ -41,14 +41,14 @@ def record_event(account, state, journal, label, side, price, qty, fee, realized
     journal["event_count"] = count + 1
 
 
-@machine_kernel
+@inlined_kernel
 def note_level(journal, level):
     """The event recorded last is of a lot that this level of the grid opened (-1: none)."""
     if journal["recording"] == 1:
         journal["events"][journal["event_count"] - 1]["level"] = level
 
 
-@machine_kernel
+@inlined_kernel
 def copy_event(source, target):
     """Copy an event field by field: assigning whole records goes byte by byte in compiled code."""
     target["time"] = source["time"]
@@ -66,7 +66,7 @@ def copy_event(source, target):
     target["level"] = source["level"]
 
 
-@machine_kernel
+@inlined_kernel
 def flush_events(journal, log, cursor):
     """Copy the bar's events behind the log's cursor. Returns the new cursor."""
     events = journal["events"]

@@ -7,7 +7,7 @@ instruments and is done by `liquidate`.
 from engine.fills import finish_liquidation, liquidate_side
 from engine.records import LONG, SHORT
 from engine.valuation import excess, surely_above_maintenance
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 from gridcore.margin import cross_breach_price, isolated_breach_price, isolated_excess
 
 # Answers of the tests: the whole account, or one isolated side.
@@ -51,7 +51,7 @@ def side_excess(state, instrument, side, price):
     )
 
 
-@machine_kernel
+@inlined_kernel
 def breach_here(account, state, instrument, terms, rest, others_hold):
     """The breach where the price stands, NO_BREACH for none.
 

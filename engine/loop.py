@@ -10,7 +10,7 @@ from engine.quoting import write_planned_stops
 from engine.records import ABSENT, GAP, LOG_FULL, LONG, OK, SHORT, TRADED
 from engine.risk_gates import gates_after, gates_before, queue_closes
 from engine.valuation import account_equity, gross_notional, is_flat, unrealized
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 
 # Stands for a strategy's compiled decision in the two templates below (`gridcore.compile.kernel_with` puts it in).
 decide: Any = None
@@ -66,7 +66,7 @@ def finish_bar(account, states, instruments, terms, journal, i, kinds, funding_o
     return equity
 
 
-@machine_kernel
+@inlined_kernel
 def finish_plain_bar(account, state, instrument):
     """Marking at the close of a bar of a single instrument that settles no funding. Returns equity, quote currency."""
     equity = account["wallet"]
@@ -78,7 +78,7 @@ def finish_plain_bar(account, state, instrument):
     return equity
 
 
-@machine_kernel
+@inlined_kernel
 def lay_rows(indicators, first, rows):
     """Lay out the indicators of bars `first` on, a row a bar: `indicators` (columns, bars) to `rows` (bars, columns)."""
     count = min(rows.shape[0], indicators.shape[1] - first)

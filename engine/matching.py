@@ -12,7 +12,7 @@ from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE
 from engine.risk_gates import watch_floors
 from engine.valuation import cannot_breach, rest_of_account, unrealized
 from gridcore.chance import uniform_of_keys
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import floor_to
 
@@ -24,7 +24,7 @@ ARRIVED, UNSETTLED = 0, 10
 WALKS_OF_A_BAR = 2**20
 
 
-@machine_kernel
+@inlined_kernel
 def high_comes_first(terms, instrument, open_, high, low):
     """Which extreme the path visits first: by default the nearer to the open, and a tie goes to the low."""
     path = terms["path"]
@@ -35,7 +35,7 @@ def high_comes_first(terms, instrument, open_, high, low):
     return (high - open_) < (open_ - low) - PRICE_TOLERANCE * instrument["tick_size"]
 
 
-@machine_kernel
+@inlined_kernel
 def note_path_equity(account, equity):
     """Follow peak and drawdown of equity along the walked path."""
     if equity > account["path_peak"]:
@@ -46,7 +46,7 @@ def note_path_equity(account, equity):
         watch_floors(account, equity)
 
 
-@machine_kernel
+@inlined_kernel
 def fillable(terms, instrument, volume, qty):
     """How much of `qty` a bar of `volume` lets fill, in whole steps."""
     if terms["max_volume_share"] <= 0.0:
@@ -54,7 +54,7 @@ def fillable(terms, instrument, volume, qty):
     return min(qty, floor_to(terms["max_volume_share"] * volume, instrument["step_size"]))
 
 
-@machine_kernel
+@inlined_kernel
 def exit_qty(state, order, side):
     """Quantity an exit order can still close: nothing once its lots are gone."""
     if order["lot"] < 0:
@@ -117,7 +117,7 @@ def keep_waiting(state):
         state["order_count"][book] = kept
 
 
-@machine_kernel
+@inlined_kernel
 def begin_walk(account, state, instrument, terms, low, high):
     """Make an instrument ready for a (sub-)bar between `low` and `high`: own exits go live, every order may be tried once."""
     if state["exits_waiting"] == 1:
@@ -149,7 +149,7 @@ def fill_trigger(state, instrument, terms, book, order):
     return order["trigger"] + direction * tick * (1.0 + direction * terms["through_fraction"])
 
 
-@machine_kernel
+@inlined_kernel
 def pass_order(state, instrument, terms, book, place):
     """Move on behind the order at `place` to the next living one; a ladder's further rungs are written when they come next."""
     place = next_living(state, book, place)
@@ -183,7 +183,7 @@ def fill_market_orders(account, state, instrument, terms, journal, volume, rest,
     return ARRIVED
 
 
-@machine_kernel
+@inlined_kernel
 def walk_open(account, state, instrument, terms, journal, value, margin, price, volume):
     """The open: queued market orders, the liquidation test, limits, then stops that the open reaches.
 
@@ -202,7 +202,8 @@ def walk_open(account, state, instrument, terms, journal, value, margin, price, 
         return breach
     tolerance = PRICE_TOLERANCE * instrument["tick_size"]
     near = state["near"]
-    for book in range(MARKET_BOOK):
+    reached = price >= state["up_trigger"] - tolerance or price <= state["down_trigger"] + tolerance
+    for book in range(MARKET_BOOK if reached else 0):
         direction = met_by_rising(book)
         while direction * (near[book] - price) <= tolerance:
             place = state["cursor"][book]
@@ -220,7 +221,7 @@ def walk_open(account, state, instrument, terms, journal, value, margin, price, 
     return ARRIVED
 
 
-@machine_kernel
+@inlined_kernel
 def next_trigger(state, instrument, terms, book, limit, tolerance, direction):
     """Trigger of the next order of a book within reach of `limit`, and whether there is one."""
     trigger = state["near"][book]
@@ -230,7 +231,7 @@ def next_trigger(state, instrument, terms, book, limit, tolerance, direction):
     return trigger, direction * (trigger - limit) <= tolerance
 
 
-@machine_kernel
+@inlined_kernel
 def walk_to(account, state, instrument, terms, journal, value, margin, start, target, volume):
     """Walk the price from its mark on the way from `start` to `target`, filling orders in the order it meets their triggers.
 
@@ -249,6 +250,13 @@ def walk_to(account, state, instrument, terms, journal, value, margin, start, ta
     high = max(start, target)
     cross = terms["isolated"] == 0
     safe = cross and cannot_breach(account["wallet"] + rest, state, instrument, low, high)
+    near = state["near"]
+    nearest = min(min(direction * near[entry_book], direction * near[exit_book]), direction * near[stop_book])
+    if safe and nearest - direction * target > tolerance:
+        # Most ways meet nothing.
+        state["mark"] = target
+        note_path_equity(account, account["wallet"] + value + unrealized(state, instrument, target))
+        return ARRIVED
     while True:
         entry_trigger, entry = next_trigger(state, instrument, terms, entry_book, target, tolerance, direction)
         exit_trigger, exit_ = next_trigger(state, instrument, terms, exit_book, target, tolerance, direction)
@@ -317,7 +325,7 @@ def walk_phase(account, states, instruments, terms, journal, k, opening, target,
             return 1
 
 
-@machine_kernel
+@inlined_kernel
 def nothing_can_happen(account, state, instrument, terms, high, low):
     """Whether a single instrument's bar reaches no trigger and cannot liquidate: the quiet path."""
     tolerance = PRICE_TOLERANCE * instrument["tick_size"]
@@ -332,7 +340,7 @@ def nothing_can_happen(account, state, instrument, terms, high, low):
     return cannot_breach(account["wallet"], state, instrument, low, high)
 
 
-@machine_kernel
+@inlined_kernel
 def walk_quietly(account, state, instrument, terms, open_, high, low, close):
     """Pass a (sub-)bar of a wallet with a single instrument in which nothing can happen. Returns 0 when something may."""
     if not nothing_can_happen(account, state, instrument, terms, high, low):
@@ -352,7 +360,7 @@ def walk_quietly(account, state, instrument, terms, open_, high, low, close):
     return 1
 
 
-@machine_kernel
+@inlined_kernel
 def walk_phases(account, state, instrument, terms, journal, open_, high, low, close, volume, phase):
     """Walk one (sub-)bar of a wallet with a single instrument from `phase` on: 0 the open, 1 and 2 the extremes, 3 the close.
 
@@ -379,7 +387,7 @@ def walk_phases(account, state, instrument, terms, journal, open_, high, low, cl
     return ARRIVED, phase
 
 
-@machine_kernel
+@inlined_kernel
 def end_walk(state, tick):
     """Bring the nearest triggers back to where each book begins; an order that was tried and not filled is tried again."""
     for book in range(MARKET_BOOK):

@@ -7,20 +7,20 @@ falling price, those of 1, 2 and 5 by a rising one.
 import numpy as np
 
 from engine.records import BOOKS, ENTRY, MARKET, MARKET_BOOK, MAX_LOTS, STOP, TAKE_PROFIT, TOO_MANY_ORDERS
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 
 
 # The nearest triggers of empty books: infinitely far on the side that `met_by_rising` says.
 NO_TRIGGERS = (-np.inf, np.inf, np.inf, -np.inf, -np.inf, np.inf)
 
 
-@machine_kernel
+@inlined_kernel
 def met_by_rising(book):
     """+1.0 when a rising price meets the orders of the book, -1.0 when a falling one does."""
     return 1.0 if book == 1 or book == 2 or book == 5 else -1.0
 
 
-@machine_kernel
+@inlined_kernel
 def copy_order(source, target):
     """Copy an order field by field: assigning whole records goes byte by byte in compiled code."""
     target["trigger"] = source["trigger"]
@@ -38,7 +38,7 @@ def copy_order(source, target):
     target["attached"] = source["attached"]
 
 
-@machine_kernel
+@inlined_kernel
 def write_order(order, order_id, trigger, price, qty, lot, level, label):
     """Fill in a new, living order of the strategy's own, without exits for its lot."""
     order["trigger"] = trigger
@@ -80,7 +80,7 @@ def place_order(account, state, kind, side, trigger, price, qty, lot, level, lab
     return place
 
 
-@machine_kernel
+@inlined_kernel
 def limit_trigger(terms, instrument, price, direction):
     """Path price that fills a limit order at `price`: a touch, or so far beyond it. `direction` +1 for sells, -1 for buys."""
     return price + direction * (terms["through"] * instrument["tick_size"] + terms["through_fraction"] * price)
@@ -167,7 +167,7 @@ def cancel_all_orders(state):
     refresh_triggers(state)
 
 
-@machine_kernel
+@inlined_kernel
 def next_living(state, book, place):
     """First order of a book that is alive, from `place` on: sets the book's nearest trigger and returns the order's index."""
     orders = state["orders"]
@@ -178,7 +178,7 @@ def next_living(state, book, place):
     return place
 
 
-@machine_kernel
+@inlined_kernel
 def planned_edge(state, side, tick):
     """A price that a side's planned stops lie beyond, or at: below it for LONG, above for SHORT. Infinite without a plan."""
     sign = 1.0 - 2.0 * side
@@ -188,7 +188,7 @@ def planned_edge(state, side, tick):
     return state["planned_average"][side] - sign * (state["planned_distance"][side] - tick)
 
 
-@machine_kernel
+@inlined_kernel
 def sum_up_triggers(state, tick):
     """Set the nearest trigger above and below from those of the books and the planned stops."""
     near = state["near"]

@@ -49,6 +49,7 @@ def refresh_side(state, side):
     state["cost"][side] = cost
     state["lot_funding"][side] = funding
     state["oldest_time"][side] = oldest
+    state["planned_fresh"][side] = 0
     if count == 0:
         state["stage_one_fired"][side] = 0
         state["margin"][side] = 0.0

@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.orders import cancel_book, limit_trigger, next_living, place_order, write_order, write_rungs
 from engine.records import ENTRY, MARKET, MARKET_BOOK, MAX_LOTS, STOP, STOP_LABEL, TAKE_PROFIT, TAKE_PROFIT_LABEL, TOO_MANY_ORDERS
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to
 
@@ -15,14 +15,14 @@ RUNGS_AT_ONCE = 2
 LIMIT_TOLERANCE = 1e-9  # relative
 
 
-@machine_kernel
+@inlined_kernel
 def crosses(instrument, side, price, close):
     """Whether a limit entry at `price` would cross the market at `close` (a touch counts)."""
     sign = 1.0 - 2.0 * side
     return sign * (price - close) >= -PRICE_TOLERANCE * instrument["tick_size"]
 
 
-@machine_kernel
+@inlined_kernel
 def entry_room(account, state, instrument, terms, side, cap):
     """Highest notional that the side's resting entries may reach together, quote currency.
 
@@ -158,48 +158,64 @@ def rest_ladder(account, state, instrument, terms, side, prices, quantities, lev
 
 
 @machine_kernel
-def rest_nearest(account, state, instrument, terms, side, levels, cap):
+def sum_up_rungs(state, instrument, side, levels):
+    """Set the notional of the strategy's whole ladder of a side, NaN when a rung is too small for an order."""
+    least_qty = instrument["min_qty"] * (1.0 - LIMIT_TOLERANCE)
+    least_notional = instrument["min_notional"] * (1.0 - LIMIT_TOLERANCE)
+    prices, quantities = state["rung_price"], state["rung_qty"]
+    multiplier = instrument["multiplier"]
+    total = 0.0
+    large = True
+    for level in range(levels):
+        price = prices[side, level]
+        qty = quantities[side, level]
+        notional = qty * price * multiplier
+        large = large and (price > 0.0 and qty > 0.0 and qty >= least_qty and notional >= least_notional)
+        total += notional
+    state["rung_total"][side] = total if large else np.nan
+
+
+@machine_kernel
+def rest_nearest(account, state, instrument, terms, side, levels, cap, all_armed):
     """Quote the armed rungs of the strategy's ladder, `rung_price` and `rung_qty` of the state, into an empty book of entries.
 
     The same as `rest_ladder`, but where every rung is large enough and within the limits only the nearest are written now and
-    the others when the price comes to them. Returns what `rest_ladder` does.
+    the others when the price comes to them. `all_armed` says that every level is armed. Returns what `rest_ladder` does.
     """
     prices = state["rung_price"]
     quantities = state["rung_qty"]
-    if account["stopped"] == 1 or account["paused"] == 1 or state["order_count"][2 * ENTRY + side] > 0:
+    ready = account["stopped"] == 0 and account["paused"] == 0 and state["order_count"][2 * ENTRY + side] == 0
+    if not (ready and state["rung_total"][side] < np.inf):
         return rest_ladder(account, state, instrument, terms, side, prices, quantities, levels, cap)
-    armed = state["armed"]
     multiplier = instrument["multiplier"]
     sign = 1.0 - 2.0 * side
     edge = sign * state["mark"] - PRICE_TOLERANCE * instrument["tick_size"]
-    least_qty = instrument["min_qty"] * (1.0 - LIMIT_TOLERANCE)
-    least_notional = instrument["min_notional"] * (1.0 - LIMIT_TOLERANCE)
-    resting = 0.0
     complete = 1
-    wanted = 0
-    first = -1
-    stop = 0
-    for level in range(levels):
-        if armed[side, level] == 0:
-            continue
-        price = prices[side, level]
-        if sign * price >= edge:
-            complete = 0
-            continue
-        qty = quantities[side, level]
-        notional = qty * price * multiplier
-        if not (price > 0.0 and qty > 0.0 and qty >= least_qty and notional >= least_notional and notional < np.inf):
-            return rest_ladder(account, state, instrument, terms, side, prices, quantities, levels, cap)
-        if first < 0:
-            first = level
-        if wanted < RUNGS_AT_ONCE:
-            stop = level + 1
-        wanted += 1
-        resting += notional
-    if resting > entry_room(account, state, instrument, terms, side, cap) or wanted > MAX_LOTS:
+    first = 0
+    stop = min(RUNGS_AT_ONCE, levels)
+    wanted = levels
+    resting = state["rung_total"][side]
+    if not all_armed or sign * prices[side, 0] >= edge:
+        armed = state["armed"]
+        resting = 0.0
+        wanted = 0
+        first = levels
+        for level in range(levels):
+            if armed[side, level] == 0:
+                continue
+            price = prices[side, level]
+            if sign * price >= edge:
+                complete = 0
+                continue
+            if wanted < RUNGS_AT_ONCE:
+                first = min(first, level)
+                stop = level + 1
+            wanted += 1
+            resting += quantities[side, level] * price * multiplier
+        if wanted == 0:
+            return complete, 0
+    if resting > entry_room(account, state, instrument, terms, side, cap):
         return rest_ladder(account, state, instrument, terms, side, prices, quantities, levels, cap)
-    if wanted == 0:
-        return complete, 0
     state["next_rung"][side] = first
     state["last_rung"][side] = levels
     write_rungs(state, instrument, terms, side, stop)
@@ -210,7 +226,7 @@ def rest_nearest(account, state, instrument, terms, side, levels, cap):
     return complete, 0
 
 
-@machine_kernel
+@inlined_kernel
 def entries_still_stand(account, state, instrument, terms, cap):
     """Whether quoting anew would give the entries that rest: no level armed since, nothing crosses, every limit holds."""
     if state["rearmed"] == 1:
@@ -225,7 +241,7 @@ def entries_still_stand(account, state, instrument, terms, cap):
     return True
 
 
-@machine_kernel
+@inlined_kernel
 def place_take_profit(account, state, instrument, terms, side, index, price):
     """Rest a reduce-only limit at `price` on the lot at `index` of a side. A price that is not positive is no order."""
     if not price > 0.0:
@@ -332,39 +348,58 @@ def place_stop_stages(account, state, instrument, side, distance, tick_round):
 
 
 @machine_kernel
+def plan_afresh(account, state, instrument, side, distance):
+    """Plan the stops of a side after its lots have changed, or place them where nothing can be planned."""
+    book = 2 * STOP + side
+    cancel_book(state, book)
+    state["planned_lots"][side] = 0
+    state["head"][book] = next_living(state, book, 0)
+    count = state["lot_count"][side]
+    if count == 0:
+        return
+    qty = state["qty"][side]
+    if can_be_planned(state, instrument, side, state["cost"][side] / qty, distance) and (count == 1 or qty > 4.0 * instrument["step_size"]):
+        fired = state["stage_one_fired"][side]
+        state["planned_lots"][side] = count
+        state["planned_average"][side] = state["cost"][side] / qty
+        state["planned_qty"][side] = qty
+        state["planned_distance"][side] = distance
+        state["planned_below"][side] = state["next_lot_id"]
+        state["planned_fired"][side] = fired
+        state["planned_orders"][side] = 1 if count == 1 or fired == 1 else 2
+        state["planned_fresh"][side] = 1
+        state["orders_placed"] += state["planned_orders"][side]
+        return
+    place_stop_stages(account, state, instrument, side, distance, instrument["tick_size"])
+    state["head"][book] = next_living(state, book, 0)
+
+
+@inlined_kernel
+def can_be_planned(state, instrument, side, average, distance):
+    """Whether both stops of a side surely have a price and stand alone in their book."""
+    room = 2.0 * instrument["tick_size"]
+    alone = state["attached_count"] == 0 and state["order_count"][MARKET_BOOK + side] == 0
+    return alone and distance > room and average - 1.5 * distance > room
+
+
+@inlined_kernel
 def plan_stop_stages(account, state, instrument, side, distance):
     """Decide the stops of `place_stop_stages` and write them into their book only when a bar comes near them.
 
     Nothing is planned where it takes the rounding to tell how many stops there will be; they are placed at once. The nearest
     triggers of the books are kept up, but not their sum (`sum_up_triggers`).
     """
-    state["planned_lots"][side] = 0
-    count = state["lot_count"][side]
-    if count == 0:
-        if state["order_count"][2 * STOP + side] > 0:
-            cancel_book(state, 2 * STOP + side)
-            state["head"][2 * STOP + side] = next_living(state, 2 * STOP + side, 0)
-        return
-    qty = state["qty"][side]
-    average = state["cost"][side] / qty
-    plain = state["attached_count"] == 0 and state["order_count"][MARKET_BOOK + side] == 0
-    if not (
-        plain
-        and (count == 1 or qty > 4.0 * instrument["step_size"])
-        and average - 1.5 * distance > 2.0 * instrument["tick_size"]
-        and distance > 2.0 * instrument["tick_size"]
+    if state["lot_count"][side] + state["order_count"][2 * STOP + side] == 0:
+        state["planned_lots"][side] = 0
+    elif (
+        state["planned_fresh"][side] == 1
+        and state["planned_lots"][side] > 0
+        and can_be_planned(state, instrument, side, state["planned_average"][side], distance)
     ):
-        place_stop_stages(account, state, instrument, side, distance, instrument["tick_size"])
-        state["head"][2 * STOP + side] = next_living(state, 2 * STOP + side, 0)
-        return
-    cancel_book(state, 2 * STOP + side)
-    state["planned_lots"][side] = count
-    state["planned_average"][side] = average
-    state["planned_qty"][side] = qty
-    state["planned_distance"][side] = distance
-    state["planned_below"][side] = state["next_lot_id"]
-    state["planned_fired"][side] = state["stage_one_fired"][side]
-    state["orders_placed"] += 1 if count == 1 or state["stage_one_fired"][side] == 1 else 2
+        state["planned_distance"][side] = distance
+        state["orders_placed"] += state["planned_orders"][side]
+    else:
+        plan_afresh(account, state, instrument, side, distance)
 
 
 @machine_kernel

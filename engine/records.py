@@ -250,9 +250,12 @@ state_dtype = np.dtype(
         ("planned_distance", f8, (2,)),  # of stage 1 from the average
         ("planned_below", i8, (2,)),  # lots with smaller ids are covered
         ("planned_fired", i8, (2,)),  # 1: stage 1 has fired, stage 2 stands alone
+        ("planned_orders", i8, (2,)),  # how many orders the plan will be
+        ("planned_fresh", i8, (2,)),  # 1: no lot of the side has changed since
         # rungs of a ladder that rest and are not yet written into their books (engine.quoting.rest_nearest)
         ("next_rung", i8, (2,)),  # first of them
         ("last_rung", i8, (2,)),  # one past the last; equal: none
+        ("rung_total", f8, (2,)),  # notional of the whole ladder, quote currency; NaN: unknown, or a rung is too small for an order
         # counters
         ("wanted_rungs", i8),
         ("dropped_rungs", i8),

@@ -1,18 +1,18 @@
 """What positions are worth at a price: unrealized PnL, notional, maintenance margin, equity."""
 
 from engine.records import LONG, SHORT
-from gridcore.compile import machine_kernel
+from gridcore.compile import inlined_kernel, machine_kernel
 from gridcore.margin import cross_excess, maintenance_margin
 
 
-@machine_kernel
+@inlined_kernel
 def unrealized(state, instrument, price):
     """Unrealized PnL of both sides at `price`, quote currency."""
     net_qty = state["qty"][LONG] - state["qty"][SHORT]
     return instrument["multiplier"] * (price * net_qty - (state["cost"][LONG] - state["cost"][SHORT]))
 
 
-@machine_kernel
+@inlined_kernel
 def gross_notional(state, instrument, price):
     """Notional of both sides together at `price`, quote currency; hedge legs are never netted."""
     return instrument["multiplier"] * price * (state["qty"][LONG] + state["qty"][SHORT])
@@ -74,7 +74,7 @@ def excess(wallet, state, instrument, price):
     )
 
 
-@machine_kernel
+@inlined_kernel
 def surely_above_maintenance(wallet, state, instrument, price):
     """Whether equity surely exceeds maintenance margin at `price`; false when it takes the tiers to tell.
 
@@ -88,7 +88,7 @@ def surely_above_maintenance(wallet, state, instrument, price):
     return wallet - scale * (state["cost"][LONG] - state["cost"][SHORT]) + slope * price > 0.0
 
 
-@machine_kernel
+@inlined_kernel
 def cannot_breach(wallet, state, instrument, low, high):
     """Whether equity surely stays above maintenance margin everywhere between `low` and `high`."""
     return surely_above_maintenance(wallet, state, instrument, low) and surely_above_maintenance(wallet, state, instrument, high)

@@ -113,6 +113,14 @@ def machine_kernel(function: Callable[..., Any]) -> Any:
     return _compile(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
+def inlined_kernel(function: Callable[..., Any]) -> Any:
+    """A machine kernel that LLVM puts into its callers whatever its size: for what most bars run through.
+
+    A call between kernels costs some twenty instructions, for arguments on the stack and the status that comes back.
+    """
+    return _compile(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+
+
 def entry_kernel(function: Callable[..., Any]) -> Any:
     """A machine kernel that Python calls: a loop or a step."""
     return _compile(function, _nrt=False)

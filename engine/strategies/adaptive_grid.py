@@ -18,6 +18,7 @@ from engine.quoting import (
     place_take_profit,
     plan_stop_stages,
     rest_nearest,
+    sum_up_rungs,
 )
 from engine.records import (
     HALT_LABEL,
@@ -34,7 +35,7 @@ from engine.records import (
     SHORT,
 )
 from gridcore.avellaneda_stoikov import bar_reservation_shift, bar_spread
-from gridcore.compile import kernel_with, machine_kernel
+from gridcore.compile import inlined_kernel, kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.ladders import arithmetic_level, grid_spacing
 from gridcore.regime import classify_regime
@@ -173,7 +174,26 @@ def choose_prune(state, instrument, side, p, close, kama, atr, memory):
     return -1, 0
 
 
-@machine_kernel
+@inlined_kernel
+def may_prune(p, state, side, close, kama, atr, memory):
+    """Whether a method of `choose_prune` may fire for a side that holds lots; mostly none does, and this is cheaper to tell."""
+    sign = 1.0 - 2.0 * side
+    depth = sign * (state["lots"][side, 0]["entry"] - close)
+    paid = state["lot_funding"][side]
+    least = p["funding_cost_ratio"] * (1.0 - 1e-9)
+    return (
+        sign * (kama - close) > p["deviance_sigma"] * atr
+        or depth > min(p["gap_prune_mult"], p["prune_depth_mult"]) * memory["spacing"]
+        or state["time"] - state["oldest_time"][side] > p["max_position_age_hours"] * MILLISECONDS_PER_HOUR
+        or (
+            paid > 0.0
+            and paid * close >= least * memory["order_notional"] * memory["spacing"]
+            and paid >= least * state["grid_profit"][side]
+        )
+    )
+
+
+@inlined_kernel
 def level_price(p, memory, state, instrument, side, index):
     """Price of a level: buys for LONG, sells for SHORT. Levels beyond the grid go on by the same formula."""
     if index < p["grid_levels"]:
@@ -188,16 +208,18 @@ def price_levels(p, state, instrument, memory):
     tick, step = instrument["tick_size"], instrument["step_size"]
     multiplier, notional = instrument["multiplier"], memory["order_notional"]
     prices, quantities = state["rung_price"], state["rung_qty"]
+    levels = p["grid_levels"]
     for side in range(2):
         sign = 1.0 - 2.0 * side
-        for level in range(p["grid_levels"]):
+        for level in range(levels):
             prices[side, level] = arithmetic_level(center, half_spread, spacing, level, sign, tick)
-        for level in range(p["grid_levels"]):
+        for level in range(levels):
             price = prices[side, level]
             quantities[side, level] = floor_to(notional / (price * multiplier), step) if price > 0.0 else 0.0
+        sum_up_rungs(state, instrument, side, levels)
 
 
-@machine_kernel
+@inlined_kernel
 def regenerate(p, x, account, state, instrument, terms, memory):
     """A new grid round the anchor: spacing by volatility, centre shifted against the inventory, every level armed."""
     anchor = memory["anchor"]
@@ -223,7 +245,7 @@ def regenerate(p, x, account, state, instrument, terms, memory):
     arm_all_levels(state)
 
 
-@machine_kernel
+@inlined_kernel
 def quote_entries(p, account, state, instrument, terms, memory, regime, allowed, generated):
     """Entries of the sides the regime allows, LONG before SHORT; nothing is done when what rests would come out again."""
     cap = p["max_position_pct"] * account["equity"] * instrument["weight"] * terms["exposure"]
@@ -243,7 +265,7 @@ def quote_entries(p, account, state, instrument, terms, memory, regime, allowed,
     for side in range(2):
         wanted = regime >= 0 if side == LONG else regime <= 0 and p["allow_short"] == 1
         if wanted:
-            complete, ended = rest_nearest(account, state, instrument, terms, side, p["grid_levels"], cap)
+            complete, ended = rest_nearest(account, state, instrument, terms, side, p["grid_levels"], cap, generated)
             memory["cap_hits"] += ended
             memory["entries_complete"] = min(memory["entries_complete"], complete)
 
@@ -288,7 +310,7 @@ def quote_exits(p, close, account, state, instrument, terms, memory, side, ridin
         place_take_profit(account, state, instrument, terms, side, j, price)
 
 
-@machine_kernel
+@inlined_kernel
 def decide(p, x, account, state, instrument, terms, journal, memory):
     """Edit the order list of an instrument for the coming bar, from the indicator row `x` of the last closed bar.
 
@@ -322,7 +344,7 @@ def decide(p, x, account, state, instrument, terms, journal, memory):
     trending = regime >= 1 and er > p["trailing_activation_er"]
     if not halted:
         for side in range(2):
-            if state["lot_count"][side] > 0:
+            if state["lot_count"][side] > 0 and may_prune(p, state, side, close, kama, atr, memory):
                 index, label = choose_prune(state, instrument, side, p, close, kama, atr, memory)
                 if index >= 0:
                     close_at_market(account, state, side, index, label)

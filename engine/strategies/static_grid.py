@@ -12,9 +12,10 @@ from engine.quoting import (
     entries_still_stand,
     place_take_profit,
     rest_nearest,
+    sum_up_rungs,
 )
 from engine.records import LONG, RECENTER_LABEL, SHORT
-from gridcore.compile import kernel_with, machine_kernel
+from gridcore.compile import inlined_kernel, kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
 from gridcore.rounding import ceil_to, floor_to
 
@@ -57,6 +58,7 @@ def price_rungs(p, state, instrument, memory):
                 wanted = memory["order_notional"] / (price * instrument["multiplier"])
             state["rung_price"][side, rung - 1] = price
             state["rung_qty"][side, rung - 1] = floor_to(wanted, instrument["step_size"])
+        sum_up_rungs(state, instrument, side, p["grid_levels"])
 
 
 @machine_kernel
@@ -70,7 +72,7 @@ def quote(p, account, state, instrument, terms, memory):
     tick = instrument["tick_size"]
     for side in range(2):
         if side == LONG or p["allow_short"] == 1:
-            complete, ended = rest_nearest(account, state, instrument, terms, side, p["grid_levels"], np.inf)
+            complete, ended = rest_nearest(account, state, instrument, terms, side, p["grid_levels"], np.inf, False)
             memory["cap_hits"] += ended
             if complete == 0:
                 memory["incomplete"] = 1
@@ -82,7 +84,7 @@ def quote(p, account, state, instrument, terms, memory):
                 place_take_profit(account, state, instrument, terms, side, j, price)
 
 
-@machine_kernel
+@inlined_kernel
 def decide(p, x, account, state, instrument, terms, journal, memory):
     """Edit the order list of an instrument for the coming bar, from the last close."""
     close = x[CLOSE]
