@@ -23,6 +23,8 @@ import numpy as np
 from numba import config, njit
 from numba import types as nb_types
 
+from gridcore import linking
+
 _ROOT = Path(__file__).resolve().parent.parent
 _KERNEL_PACKAGES = ("gridcore", "engine")
 _KEEP_DAYS = 30
@@ -100,8 +102,17 @@ def _once_per_type(dispatcher: Any) -> Any:
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` with numba: cached on disk, IEEE division (x/0 is inf or NaN), GIL released, no fastmath."""
-    return _compile(function)
+    """Compile `function` with numba: cached on disk, IEEE division (x/0 is inf or NaN), GIL released, no fastmath.
+
+    Python and compiled code may call it. Compiled code calls a twin of it, `kernel(f).inner`, that has no entry from Python.
+    """
+    outer = _compile(function, linking.ENTRY)
+    if not config.DISABLE_JIT and linking.INNER is not None:
+        inner = _compile(function, linking.INNER, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        outer.inner = inner
+        outer.get_call_template = inner.get_call_template
+        outer.get_overload = inner.get_overload
+    return outer
 
 
 def machine_kernel(function: Callable[..., Any]) -> Any:
@@ -110,7 +121,7 @@ def machine_kernel(function: Callable[..., Any]) -> Any:
     They only read and write what they are given, so nothing is allocated and nothing need be counted: without numba's
     reference counting of array arguments a bar takes half the time. Without entries from Python they compile faster.
     """
-    return _compile(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return _compile(function, linking.INNER, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def inlined_kernel(function: Callable[..., Any]) -> Any:
@@ -123,15 +134,19 @@ def inlined_kernel(function: Callable[..., Any]) -> Any:
 
 def entry_kernel(function: Callable[..., Any]) -> Any:
     """A machine kernel that Python calls: a loop or a step."""
-    return _compile(function, _nrt=False)
+    return _compile(function, linking.ENTRY, _nrt=False, no_cfunc_wrapper=True)
 
 
-def _compile(function: Callable[..., Any], **options: Any) -> Any:
+def _compile(function: Callable[..., Any], pipeline: Any, cached: bool = True, **options: Any) -> Any:
+    # The machine code of an entry holds that of all it calls: inner functions need not be kept.
+    if pipeline is not None:
+        options["pipeline_class"] = pipeline
+        cached = cached and pipeline is not linking.INNER
     # The cache location is read when the function is decorated; other packages' numba settings stay as they are.
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE_FOLDER)
     try:
-        return _once_per_type(njit(cache=True, nogil=True, error_model="numpy", **options)(function))
+        return _once_per_type(njit(cache=cached, nogil=True, error_model="numpy", **options)(function))
     finally:
         config.CACHE_DIR = before
 
@@ -146,4 +161,4 @@ def kernel_with(template: Callable[..., Any], module: str, cached: bool = True, 
     copy.__module__ = module
     copy.__qualname__ = f"{template.__qualname__}"
     copy.__doc__ = template.__doc__
-    return entry_kernel(copy) if cached else njit(nogil=True, error_model="numpy", _nrt=False)(copy)
+    return _compile(copy, linking.ENTRY, cached, _nrt=False, no_cfunc_wrapper=True)
