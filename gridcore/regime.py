@@ -14,6 +14,12 @@ ADX_EXIT_SHARE = 0.8
 
 
 @kernel
+def _slopes(before, after, atr, target):
+    for k in range(target.size):
+        target[k] = (after[k] - before[k]) / atr[k] if atr[k] > 0.0 else np.nan
+
+
+@kernel
 def kama_slope_into(kama, atr, out, start):
     """Fill `out[start:]` with `(kama[i] - kama[i-1])/atr[i]`, ATR per bar; reads `kama[start - 1]`.
 
@@ -22,8 +28,9 @@ def kama_slope_into(kama, atr, out, start):
     size = out.size
     if start == 0 and size > 0:
         out[0] = np.nan
-    for i in range(max(start, 1), size):
-        out[i] = (kama[i] - kama[i - 1]) / atr[i] if atr[i] > 0.0 else np.nan
+    first = max(start, 1)
+    if first < size:
+        _slopes(kama[first - 1 : size - 1], kama[first:size], atr[first:size], out[first:size])
 
 
 @kernel

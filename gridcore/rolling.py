@@ -166,6 +166,51 @@ def window_squares(means, squares, window, total_mean, total_squares):
 
 
 @kernel
+def _square_into(values, target, length):
+    for k in range(length):
+        target[k] = values[k] * values[k]
+
+
+@kernel
+def _plain_deviations(sums, total, window):
+    """Turn sums and sums of squares (in `total`) into deviations; -1 where digits cancelled. Returns how many are -1."""
+    share = 1.0 / window
+    degrees = 1.0 / (window - 1.0)
+    open_ones = 0
+    for k in range(total.size):
+        squares = total[k]
+        left = squares - sums[k] * sums[k] * share
+        good = left >= 0.5 * squares
+        total[k] = np.sqrt(left * degrees) if good else -1.0
+        open_ones += 0 if good else 1
+    return open_ones
+
+
+@kernel
+def window_deviations(levels, squares, window, sums, total):
+    """Sample standard deviations of `window` neighbours of `levels[0]`, or -1; layout as in `window_squares`.
+
+    Returns the number of -1: windows with a mean larger than about their deviation, in which the plain sum of squares
+    loses digits (or which are not finite). They are left to `merge_deviations`. `sums` is a row to work in.
+    """
+    size = total.size
+    _square_into(levels[0], squares[0], size + window - 1)
+    window_sums(levels, window, sums[:size])
+    window_sums(squares, window, total)
+    return _plain_deviations(sums, total, window)
+
+
+@kernel
+def merge_deviations(means, squares, window, total_mean, total):
+    """Put the deviations that `window_deviations` left open into `total`, by merging; the inputs are in `means[0]` again."""
+    merged = np.empty(total.size)
+    window_squares(means, squares, window, total_mean[: total.size], merged)
+    for k in range(total.size):
+        if total[k] == -1.0:
+            total[k] = np.sqrt(merged[k] / (window - 1.0))
+
+
+@kernel
 def window_products(firsts, seconds, products, window, total_first, total_second, total_products):
     """Means of `firsts[0]` and `seconds[0]` and sums of products of their deviations; layout as in `window_squares`."""
     size = total_first.size
@@ -236,17 +281,17 @@ def rolling_deviation_into(values, window, out, start):
     size = out.size
     first = fill_missing(out, start, window - 1 if window > 1 else size)
     block = block_length(window, size - first)
-    means = scratch_rows(block, window)
+    rows = scratch_rows(block, window)
     squares = scratch_rows(block, window)
-    total_mean = np.empty(block)
+    sums = np.empty(block)
     for begin in range(first, size, max(block, 1)):
         end = min(begin + block, size)
         oldest = begin - window + 1
-        copy_into(values[oldest:end], means[0])
+        copy_into(values[oldest:end], rows[0])
         total = out[begin:end]
-        window_squares(means, squares, window, total_mean[: end - begin], total)
-        for k in range(total.size):
-            total[k] = np.sqrt(total[k] / (window - 1.0))
+        if window_deviations(rows, squares, window, sums, total) > 0:
+            copy_into(values[oldest:end], rows[0])
+            merge_deviations(rows, squares, window, sums, total)
 
 
 @kernel

@@ -5,14 +5,12 @@ from __future__ import annotations
 from engine.bar import CLOSE, HIGH, LOW
 from engine.strategies import adaptive_grid as grid
 from gridcore.compile import kernel
-from gridcore.indicators import (
-    average_true_range_into,
-    efficiency_ratio_into,
-    kama_from_efficiency_into,
-    volatility_into,
-    z_score_into,
-)
+from gridcore.indicators.averages import z_score_with
+from gridcore.indicators.efficiency import efficiency_ratio_with, kama_from_efficiency_with
+from gridcore.indicators.ranges import average_true_range_with
+from gridcore.indicators.returns import volatility_with
 from gridcore.regime import kama_slope_into
+from gridcore.rolling import block_length, copy_into, scratch_rows
 
 
 @kernel
@@ -22,12 +20,22 @@ def fill_indicators(parameters, bars, out, start):
     The same bits come out in whatever pieces it is called, so that a run and a stepper agree.
     """
     p = parameters[0]
-    close = bars[CLOSE]
-    for i in range(start, out.shape[1]):
-        out[grid.CLOSE, i] = close[i]
-    average_true_range_into(bars[HIGH], bars[LOW], close, p["atr_period"], out[grid.ATR], start)
-    efficiency_ratio_into(close, p["kama_period"], out[grid.ER], start)
-    kama_from_efficiency_into(close, out[grid.ER], p["kama_period"], p["kama_fast"], p["kama_slow"], out[grid.KAMA], start)
-    z_score_into(close, p["z_period"], out[grid.ATR], out[grid.Z], start)
-    volatility_into(close, p["vol_period"], out[grid.SIGMA], start)
-    kama_slope_into(out[grid.KAMA], out[grid.ATR], out[grid.SLOPE], start)
+    size = out.shape[1]
+    longest = max(p["kama_period"], p["z_period"], p["vol_period"])
+    block = block_length(longest, size - start)
+    rows = scratch_rows(block, longest + 3)
+    squares = scratch_rows(block, longest + 3)
+    sums = scratch_rows(block, longest)[0]
+    for begin in range(start, size, max(block, 1)):
+        end = min(begin + block, size)
+        close = bars[CLOSE, :end]
+        atr = out[grid.ATR, :end]
+        ratio = out[grid.ER, :end]
+        kama = out[grid.KAMA, :end]
+        copy_into(close[begin:], out[grid.CLOSE, begin:end])
+        average_true_range_with(rows, bars[HIGH, :end], bars[LOW, :end], close, p["atr_period"], atr, begin)
+        efficiency_ratio_with(rows, close, p["kama_period"], ratio, begin)
+        kama_from_efficiency_with(rows, squares, close, ratio, p["kama_period"], p["kama_fast"], p["kama_slow"], kama, begin)
+        z_score_with(rows, close, p["z_period"], atr, out[grid.Z, :end], begin)
+        volatility_with(rows, squares, sums, close, p["vol_period"], out[grid.SIGMA, :end], begin)
+        kama_slope_into(kama, atr, out[grid.SLOPE, :end], begin)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gridcore.compile import kernel
-from gridcore.rolling import fill_missing, rolling_sum_into
+from gridcore.rolling import block_length, copy_into, fill_missing, rolling_sum_into, scratch_rows, window_sums
 
 
 @kernel
@@ -53,11 +53,29 @@ def exponential_moving_average(values, period):
 
 
 @kernel
+def _distances(close, atr, share, target):
+    """Turn sums in `target` into the close's distance from `share` of them, in ATR."""
+    for k in range(target.size):
+        target[k] = (close[k] - share * target[k]) / atr[k] if atr[k] > 0.0 else np.nan
+
+
+@kernel
 def z_score_into(close, period, atr, out, start):
     """Fill `out[start:]` with `(close - SMA_period)/atr`, the distance from the mean in ATR. NaN where `atr` is 0 or NaN."""
-    simple_moving_average_into(close, period, out, start)
-    for i in range(start, out.size):
-        out[i] = (close[i] - out[i]) / atr[i] if atr[i] > 0.0 else np.nan
+    z_score_with(scratch_rows(block_length(period, out.size - start), period), close, period, atr, out, start)
+
+
+@kernel
+def z_score_with(rows, close, period, atr, out, start):
+    """The same, given `rows` to work in (see `scratch_rows`)."""
+    size = out.size
+    first = fill_missing(out, start, period - 1)
+    block = rows.shape[1] - period
+    for begin in range(first, size, block):
+        end = min(begin + block, size)
+        copy_into(close[begin - period + 1 : end], rows[0])
+        window_sums(rows, period, out[begin:end])
+        _distances(close[begin:end], atr[begin:end], 1.0 / period, out[begin:end])
 
 
 @kernel

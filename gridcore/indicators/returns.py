@@ -3,7 +3,7 @@
 import numpy as np
 
 from gridcore.compile import kernel
-from gridcore.rolling import block_length, fill_missing, rolling_comoments, scratch_rows, window_squares
+from gridcore.rolling import block_length, fill_missing, merge_deviations, rolling_comoments, scratch_rows, window_deviations
 
 # Log returns up to this size are summed as a series.
 SERIES_LIMIT = 0.125
@@ -22,6 +22,11 @@ def _log_ratios(before, after, target):
         upper = s * (1.0 / 9.0 + s * (1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0))))
         series = s * (1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + upper)))
         target[k] = 2.0 * u + 2.0 * u * series
+    far = 0
+    for k in range(after.size):
+        far += 0 if abs(target[k]) <= SERIES_LIMIT else 1
+    if far == 0:
+        return
     for k in range(after.size):
         if not abs(target[k]) <= SERIES_LIMIT:
             target[k] = np.log(after[k] / before[k])
@@ -43,20 +48,26 @@ def volatility_into(close, period, out, start):
 
     First value at `period`, which is at least 2.
     """
+    block = block_length(period, out.size - start)
+    volatility_with(scratch_rows(block, period), scratch_rows(block, period), np.empty(block + 1), close, period, out, start)
+
+
+@kernel
+def volatility_with(rows, squares, sums, close, period, out, start):
+    """The same, given `rows`, `squares` and `sums` to work in (see `scratch_rows`; `sums` is a third row)."""
     size = out.size
     first = fill_missing(out, start, period)
-    block = block_length(period, size - first)
-    means = scratch_rows(block, period)
-    squares = scratch_rows(block, period)
-    total_mean = np.empty(block)
-    for begin in range(first, size, max(block, 1)):
+    block = rows.shape[1] - period
+    for begin in range(first, size, block):
         end = min(begin + block, size)
         oldest = begin - period
-        _log_ratios(close[oldest : end - 1], close[oldest + 1 : end], means[0])
+        before = close[oldest : end - 1]
+        after = close[oldest + 1 : end]
+        _log_ratios(before, after, rows[0])
         total = out[begin:end]
-        window_squares(means, squares, period, total_mean[: end - begin], total)
-        for k in range(total.size):
-            total[k] = np.sqrt(total[k] / (period - 1.0))
+        if window_deviations(rows, squares, period, sums, total) > 0:
+            _log_ratios(before, after, rows[0])
+            merge_deviations(rows, squares, period, sums, total)
 
 
 @kernel
