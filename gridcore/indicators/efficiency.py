@@ -6,20 +6,20 @@ any movement has an efficiency ratio of 0, not 1.
 
 import numpy as np
 
-from gridcore.compile import kernel
-from gridcore.rolling import block_length, fill_missing, scratch_rows, window_sums
+from gridcore.compile import kernel, machine_kernel
+from gridcore.rolling import block_length, fill_missing, window_sums, working_rows
 
 # KAMA is carried over this many bars at a time.
 STRIDE = 4
 
 
-@kernel
+@machine_kernel
 def _absolute_changes(values, later, target):
     for k in range(later.size):
         target[k] = abs(later[k] - values[k])
 
 
-@kernel
+@machine_kernel
 def _efficiency(values, later, ratio):
     """Turn path lengths in `ratio` into net movement over path length."""
     for k in range(ratio.size):
@@ -34,20 +34,23 @@ def efficiency_ratio_into(close, period, out, start):
 
     `abs(C[i] - C[i-n]) / sum(abs(C[k] - C[k-1]), k = i-n+1..i)`, 0 when nothing moved. First value at `period`.
     """
-    efficiency_ratio_with(scratch_rows(block_length(period, out.size - start), period), close, period, out, start)
+    block = block_length(period, out.size - start)
+    efficiency_ratio_with(working_rows(block, period), close, period, out, start)
 
 
-@kernel
-def efficiency_ratio_with(rows, close, period, out, start):
-    """The same, given `rows` to work in (see `scratch_rows`)."""
+@machine_kernel
+def efficiency_ratio_with(work, close, period, out, start):
+    """The same, given rows to work in (see `working_rows`)."""
     size = out.size
     first = fill_missing(out, start, period)
-    block = rows.shape[1] - period
+    row = work[1, 0]
+    block = row.size - period
     for begin in range(first, size, block):
         end = min(begin + block, size)
         oldest = begin - period
-        _absolute_changes(close[oldest : end - 1], close[oldest + 1 : end], rows[0])
-        window_sums(rows, period, out[begin:end])
+        changes = row[: end - oldest - 1]
+        _absolute_changes(close[oldest : end - 1], close[oldest + 1 : end], changes)
+        window_sums(changes, work[0], period, out[begin:end])
         _efficiency(close[oldest : end - period], close[begin:end], out[begin:end])
 
 
@@ -59,7 +62,7 @@ def efficiency_ratio(close, period):
     return out
 
 
-@kernel
+@machine_kernel
 def _steps(ratio, before, close, slow_share, spread, decay, lost):
     """For each bar what is left of the distance to the close, and how much of the close's change adds to it."""
     for k in range(decay.size):
@@ -69,7 +72,7 @@ def _steps(ratio, before, close, slow_share, spread, decay, lost):
         lost[k] = left * (close[k] - before[k])
 
 
-@kernel
+@machine_kernel
 def _four_steps(decay, lost, close, decay_of_four, target):
     """Four steps as one, ending at each element from the fourth on: the decay, and the average of a distance of 0 before."""
     decay_1 = decay[1:]
@@ -86,7 +89,7 @@ def _four_steps(decay, lost, close, decay_of_four, target):
         target[k] = close[k] - (lost_late + late * lost_early)
 
 
-@kernel
+@machine_kernel
 def _carry(decay, closes, averages):
     """Add to each of `averages[4:]` what is left of the distance four bars before, when the close was `closes[k]`."""
     for k in range(averages.size - STRIDE):
@@ -96,14 +99,13 @@ def _carry(decay, closes, averages):
 @kernel
 def kama_from_efficiency_into(close, ratio, period, fast, slow, out, start):
     """The same as `kama_into`, from an efficiency ratio of the same `period` that is at hand (`ratio[start - 3:]` is read)."""
-    block = block_length(period, out.size - start)
-    rows = scratch_rows(block, STRIDE)
-    kama_from_efficiency_with(rows, scratch_rows(block, STRIDE), close, ratio, period, fast, slow, out, start)
+    work = working_rows(block_length(period, out.size - start), STRIDE)
+    kama_from_efficiency_with(work, close, ratio, period, fast, slow, out, start)
 
 
-@kernel
-def kama_from_efficiency_with(rows, decays, close, ratio, period, fast, slow, out, start):
-    """The same, given `rows` and `decays` to work in (see `scratch_rows`).
+@machine_kernel
+def kama_from_efficiency_with(work, close, ratio, period, fast, slow, out, start):
+    """The same, given rows to work in (see `working_rows`).
 
     From bar to bar the average would have to wait for the one before. So the distance `K - C` is carried over four bars
     at once, four of them under way at a time: with `d = 1 - sc` and the close's changes `D`, one bar is
@@ -119,15 +121,17 @@ def kama_from_efficiency_with(rows, decays, close, ratio, period, fast, slow, ou
         out[begin] = before + share * share * (close[begin] - before)
         begin += 1
     lag = STRIDE - 1
-    block = rows.shape[1] - lag
+    rows = work[0]
+    decays = work[1, 0]
+    block = decays.size - lag
     for first in range(begin, size, block):
         end = min(first + block, size)
         oldest = first - lag
         count = end - oldest
         closes = close[oldest:end]
         _steps(ratio[oldest:end], close[oldest - 1 : end - 1], closes, slow_share, spread, rows[0, :count], rows[1])
-        _four_steps(rows[0], rows[1], closes[lag:], decays[0], out[first:end])
-        _carry(decays[0], close[first - STRIDE : end - STRIDE], out[first - STRIDE : end])
+        _four_steps(rows[0], rows[1], closes[lag:], decays, out[first:end])
+        _carry(decays, close[first - STRIDE : end - STRIDE], out[first - STRIDE : end])
 
 
 @kernel

@@ -2,21 +2,22 @@
 
 import numpy as np
 
-from gridcore.compile import kernel
-from gridcore.rolling import block_length, fill_missing, scratch_rows
+from gridcore.compile import kernel, machine_kernel
+from gridcore.rolling import block_length, fill_missing, working_rows
 
 # Wilder's average is carried over this many bars at a time.
 STRIDE = 4
+DEAD = 1e-300
 
 
-@kernel
+@machine_kernel
 def _true_ranges(high, low, before, target):
     """True ranges, given the closes of the bars before: the largest of the three differences, with less to compute."""
     for k in range(target.size):
         target[k] = max(high[k], before[k]) - min(low[k], before[k])
 
 
-@kernel
+@machine_kernel
 def _weighted_ranges(ranges, decay, share, target):
     """What the last four true ranges give to an average: `target[k]` from `ranges[k : k + 4]`, the last the newest."""
     second = ranges[1:]
@@ -27,7 +28,7 @@ def _weighted_ranges(ranges, decay, share, target):
         target[k] = share * ((newest[k] + decay * third[k]) + square * (second[k] + decay * ranges[k]))
 
 
-@kernel
+@machine_kernel
 def _carry(averages, decay):
     """Add to each of `averages[4:]` what is left of the average four bars before."""
     for k in range(averages.size - STRIDE):
@@ -44,7 +45,7 @@ def true_range(high, low, close):
     return out
 
 
-@kernel
+@machine_kernel
 def _early_average(high, low, close, period, out, i):
     """The average at one of the first bars: the mean at `period`, then Wilder's step."""
     if i > period:
@@ -62,12 +63,12 @@ def average_true_range_into(high, low, close, period, out, start):
 
     At `period` the mean of TR[1..period], then `(ATR*(period - 1) + TR)/period`. Unit of price.
     """
-    average_true_range_with(scratch_rows(block_length(period, out.size - start), STRIDE), high, low, close, period, out, start)
+    average_true_range_with(working_rows(block_length(period, out.size - start), STRIDE), high, low, close, period, out, start)
 
 
-@kernel
-def average_true_range_with(rows, high, low, close, period, out, start):
-    """The same, given `rows` to work in (see `scratch_rows`).
+@machine_kernel
+def average_true_range_with(work, high, low, close, period, out, start):
+    """The same, given rows to work in (see `working_rows`).
 
     From bar to bar the average would have to wait for the one before. Written out over four bars, with d = (p-1)/p,
     `A[i] = d^4*A[i-4] + (TR[i] + d*TR[i-1] + d^2*TR[i-2] + d^3*TR[i-3])/p`, four of them are under way at a time.
@@ -79,7 +80,7 @@ def average_true_range_with(rows, high, low, close, period, out, start):
     while begin < min(period + STRIDE, size):
         out[begin] = _early_average(high, low, close, period, out, begin)
         begin += 1
-    ranges = rows[0]
+    ranges = work[0, 0]
     lag = STRIDE - 1
     for first in range(begin, size, ranges.size - lag):
         end = min(first + ranges.size - lag, size)
@@ -87,6 +88,16 @@ def average_true_range_with(rows, high, low, close, period, out, start):
         _true_ranges(high[oldest:end], low[oldest:end], close[oldest - 1 : end - 1], ranges[: end - oldest])
         _weighted_ranges(ranges, decay, share, out[first:end])
         _carry(out[first - STRIDE : end], (decay * decay) * (decay * decay))
+
+
+@machine_kernel
+def invert_range_into(atr, target):
+    """`target[k] = 1/atr[k]`, NaN where `atr` is 0 or NaN: one division serves every column that counts in ATR.
+
+    Below 1e-300, where a market comes that has not moved for ten thousand bars, an average counts as 0.
+    """
+    for k in range(target.size):
+        target[k] = 1.0 / atr[k] if atr[k] > DEAD else np.nan
 
 
 @kernel
