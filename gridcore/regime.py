@@ -4,7 +4,6 @@ import numpy as np
 
 from gridcore.compile import kernel, machine_kernel
 from gridcore.indicators.ranges import invert_range_into
-from gridcore.rolling import copy_into
 
 BREAKOUT_DOWN, DOWNTREND, NOISE, UPTREND, BREAKOUT_UP = -2, -1, 0, 1, 2
 
@@ -16,10 +15,9 @@ ADX_EXIT_SHARE = 0.8
 
 
 @machine_kernel
-def _slopes(before, after, target):
-    """Multiply what is in `target`, 1/ATR, by the change."""
+def _slopes(before, after, inverse, target):
     for k in range(target.size):
-        target[k] *= after[k] - before[k]
+        target[k] = (after[k] - before[k]) * inverse[k]
 
 
 @kernel
@@ -33,20 +31,20 @@ def kama_slope_into(kama, atr, out, start):
         out[0] = np.nan
     first = max(start, 1)
     if first < size:
-        invert_range_into(atr[first:size], out[first:size])
-        _slopes(kama[first - 1 : size - 1], kama[first:size], out[first:size])
+        inverse = np.empty(size - first)
+        invert_range_into(atr[first:size], inverse)
+        _slopes(kama[first - 1 : size - 1], kama[first:size], inverse, out[first:size])
 
 
 @machine_kernel
 def kama_slope_with(kama, inverse, out, start):
     """The same from 1/ATR; `inverse[0]` is that of `start` (see `gridcore.indicators.ranges.invert_range_into`)."""
     size = out.size
-    copy_into(inverse[: size - start], out[start:])
     if start == 0 and size > 0:
         out[0] = np.nan
     first = max(start, 1)
     if first < size:
-        _slopes(kama[first - 1 : size - 1], kama[first:size], out[first:size])
+        _slopes(kama[first - 1 : size - 1], kama[first:size], inverse[first - start :], out[first:size])
 
 
 @kernel

@@ -36,16 +36,22 @@ def block_length(window, results):
     return min(max(BLOCK, 2 * window), results)
 
 
+@machine_kernel
+def _row_length(block, window):
+    """An odd number of cache lines: every row begins on one, and a power of two would thrash the cache."""
+    return 8 * (((block + window + 7) // 8) | 1)
+
+
 @kernel
 def scratch_rows(block, window):
-    """Two uninitialized rows for the inputs of `block` windows; the row length is odd, as a power of two would thrash the cache."""
-    return np.empty((2, (block + window) | 1))
+    """Two uninitialized rows for the inputs of `block` windows."""
+    return np.empty((2, _row_length(block, window)))
 
 
 @kernel
 def working_rows(block, window):
     """Four such pairs, for the kernels that share them: the levels of window sums, two pairs for inputs and results, and a spare one."""
-    return np.empty((4, 2, (block + window) | 1))
+    return np.empty((4, 2, _row_length(block, window)))
 
 
 @machine_kernel

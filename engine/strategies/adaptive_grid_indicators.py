@@ -1,6 +1,8 @@
-"""The indicator columns the adaptive grid decides on."""
+"""The indicator columns the adaptive grid decides on, and the settings they depend on."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from engine.bar import CLOSE, HIGH, LOW
 from engine.strategies import adaptive_grid as grid
@@ -12,12 +14,26 @@ from gridcore.indicators.returns import volatility_with
 from gridcore.regime import kama_slope_with
 from gridcore.rolling import block_length, copy_into, working_rows
 
+# The parameters that the columns depend on, and no others.
+INDICATOR_SETTINGS = ("kama_period", "kama_fast", "kama_slow", "atr_period", "z_period", "vol_period")
+
+
+def indicator_settings(parameters: Any) -> tuple[int, ...]:
+    """The values of exactly the parameters that the columns depend on: where they are equal, the columns are, to the bit.
+
+    parameters: an `AdaptiveGrid`, or a row of its record.
+    """
+    if hasattr(parameters, INDICATOR_SETTINGS[0]):
+        return tuple(getattr(parameters, name) for name in INDICATOR_SETTINGS)
+    return tuple(int(parameters[name]) for name in INDICATOR_SETTINGS)
+
 
 @kernel
 def fill_indicators(parameters, bars, out, start):
     """Fill `out[:, start:]`, shape (columns, bars), from `bars` (5, bars); earlier columns are read where an indicator recurs.
 
-    The same bits come out in whatever pieces it is called, so that a run and a stepper agree.
+    The same bits come out in whatever pieces it is called, so that a run and a stepper agree. All columns of a block of
+    bars are made while the block is in the cache.
     """
     p = parameters[0]
     size = out.shape[1]

@@ -136,7 +136,7 @@ def kama_from_efficiency_with(work, close, ratio, period, fast, slow, out, start
 
 @kernel
 def kama_into(close, period, fast, slow, out, start):
-    """Fill `out[start:]` with Kaufman's adaptive moving average, continuing from `out[start - 1]`. TA-Lib: KAMA.
+    """Fill `out[start:]` with Kaufman's adaptive moving average, continuing from the four values before. TA-Lib: KAMA.
 
     `sc = (ER*(2/(fast+1) - 2/(slow+1)) + 2/(slow+1))^2`, `K[i] = K[i-1] + sc*(C[i] - K[i-1])`, seeded with
     `K[period-1] = C[period-1]`, which is not shown: the first value is at `period`.

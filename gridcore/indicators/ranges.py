@@ -59,7 +59,7 @@ def _early_average(high, low, close, period, out, i):
 
 @kernel
 def average_true_range_into(high, low, close, period, out, start):
-    """Fill `out[start:]` with Wilder's average true range, continuing from `out[start - 1]`. TA-Lib: ATR.
+    """Fill `out[start:]` with Wilder's average true range, continuing from the four values before. TA-Lib: ATR.
 
     At `period` the mean of TR[1..period], then `(ATR*(period - 1) + TR)/period`. Unit of price.
     """

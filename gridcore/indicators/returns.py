@@ -7,6 +7,7 @@ from gridcore.rolling import block_length, fill_missing, rolling_comoments, wind
 
 # Log returns up to about 3 % are summed as a series of five terms, up to about 13 % of eight; these are u^2 (see `_log_ratios`).
 NEAR_LIMIT = 2.0**-12
+NEAR_RETURN = 0.031  # a little below the return at which u^2 is NEAR_LIMIT
 SERIES_LIMIT = 2.0**-8
 
 
@@ -31,6 +32,9 @@ def _log_ratios(before, after, target):
 def _far_log_ratios(before, after, target):
     """The same for the large moves alone; others are left as they are."""
     for k in range(after.size):
+        # Spares almost every bar the division.
+        if abs(target[k]) < NEAR_RETURN:
+            continue
         u = (after[k] - before[k]) / (after[k] + before[k])
         s = u * u
         if s <= NEAR_LIMIT:
