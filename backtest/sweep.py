@@ -31,12 +31,13 @@ from engine.errors import InputError
 from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.machine import Feed, Machine
+from engine.strategies.adaptive_grid_indicators import INDICATOR_SETTINGS
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 from engine.strategies.static_grid_parameters import StaticGrid
 
 # The parameters that a strategy's indicators depend on; combinations that agree in them share the indicators' arrays.
 INDICATOR_PARAMETERS: Mapping[type, tuple[str, ...]] = {
-    AdaptiveGrid: ("kama_period", "kama_fast", "kama_slow", "atr_period", "z_period", "vol_period"),
+    AdaptiveGrid: INDICATOR_SETTINGS,
     StaticGrid: (),
 }
 

@@ -201,14 +201,16 @@ class Machine:
     def indicators(self, feed: Feed) -> np.ndarray:
         """Indicator columns of every instrument, (instruments, columns, bars); each starts at its instrument's first bar."""
         count, _, length = feed.bars.shape
-        out = np.full((count, self.program.columns, length), np.nan)
+        out = np.empty((count, self.program.columns, length))  # every row is written below, once
         firsts, lasts = feed.first_bars(), feed.last_bars()
         for k in range(count):
             first, stop = firsts[k], lasts[k] + 1
             if first == 0 and stop == length:
                 self.program.fill_indicators(self.parameters[k : k + 1], feed.bars[k], out[k], 0)
                 continue
-            piece = np.full((self.program.columns, stop - first), np.nan)
+            out[k, :, :first] = np.nan
+            out[k, :, stop:] = np.nan
+            piece = np.empty((self.program.columns, stop - first))
             self.program.fill_indicators(self.parameters[k : k + 1], np.ascontiguousarray(feed.bars[k, :, first:stop]), piece, 0)
             out[k, :, first:stop] = piece
         return out

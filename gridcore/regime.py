@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from gridcore.compile import kernel
+from gridcore.compile import kernel, machine_kernel
+from gridcore.indicators.ranges import invert_range_into
 
 BREAKOUT_DOWN, DOWNTREND, NOISE, UPTREND, BREAKOUT_UP = -2, -1, 0, 1, 2
 
@@ -13,17 +14,37 @@ DOWN, SIDEWAYS, UP = -1, 0, 1
 ADX_EXIT_SHARE = 0.8
 
 
+@machine_kernel
+def _slopes(before, after, inverse, target):
+    for k in range(target.size):
+        target[k] = (after[k] - before[k]) * inverse[k]
+
+
 @kernel
 def kama_slope_into(kama, atr, out, start):
     """Fill `out[start:]` with `(kama[i] - kama[i-1])/atr[i]`, ATR per bar; reads `kama[start - 1]`.
 
-    Arrays (bars,), `kama` and `atr` in the unit of price. NaN where `atr` is 0, at index 0 and where an input is NaN.
+    Arrays (bars,), `kama` and `atr` in the unit of price. NaN where `atr` is 0 (below 1e-300), at index 0 and where an input is NaN.
     """
     size = out.size
     if start == 0 and size > 0:
         out[0] = np.nan
-    for i in range(max(start, 1), size):
-        out[i] = (kama[i] - kama[i - 1]) / atr[i] if atr[i] > 0.0 else np.nan
+    first = max(start, 1)
+    if first < size:
+        inverse = np.empty(size - first)
+        invert_range_into(atr[first:size], inverse)
+        _slopes(kama[first - 1 : size - 1], kama[first:size], inverse, out[first:size])
+
+
+@machine_kernel
+def kama_slope_with(kama, inverse, out, start):
+    """The same from 1/ATR; `inverse[0]` is that of `start` (see `gridcore.indicators.ranges.invert_range_into`)."""
+    size = out.size
+    if start == 0 and size > 0:
+        out[0] = np.nan
+    first = max(start, 1)
+    if first < size:
+        _slopes(kama[first - 1 : size - 1], kama[first:size], inverse[first - start :], out[first:size])
 
 
 @kernel

@@ -22,45 +22,59 @@ Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for co
 
 import numpy as np
 
-from gridcore.compile import kernel
+from gridcore.compile import kernel, machine_kernel
 
 # Results computed at a time.
 BLOCK = 1024
+# Fewer blocks than this are summed at once instead of doubling them further.
+FEW = 8
 
 
-@kernel
+@machine_kernel
 def block_length(window, results):
     """How many of `results` to compute at a time; a long window needs longer blocks, or their overlap would be most of the work."""
     return min(max(BLOCK, 2 * window), results)
 
 
+@machine_kernel
+def _row_length(block, window):
+    """An odd number of cache lines: every row begins on one, and a power of two would thrash the cache."""
+    return 8 * (((block + window + 7) // 8) | 1)
+
+
 @kernel
 def scratch_rows(block, window):
-    """Two uninitialized rows for the inputs of `block` windows; the row length is odd, as a power of two would thrash the cache."""
-    return np.empty((2, (block + window) | 1))
+    """Two uninitialized rows for the inputs of `block` windows."""
+    return np.empty((2, _row_length(block, window)))
 
 
 @kernel
+def working_rows(block, window):
+    """Four such pairs, for the kernels that share them: the levels of window sums, two pairs for inputs and results, and a spare one."""
+    return np.empty((4, 2, _row_length(block, window)))
+
+
+@machine_kernel
 def copy_into(source, target):
     """Copy `source` to the beginning of `target` (a loop compiles several times faster than a slice assignment)."""
     for k in range(source.size):
         target[k] = source[k]
 
 
-@kernel
+@machine_kernel
 def _clear(target, length):
     for k in range(length):
         target[k] = 0.0
 
 
-@kernel
+@machine_kernel
 def _double_sums(level, width, target, length):
     later = level[width : width + length]
     for k in range(length):
         target[k] = level[k] + later[k]
 
 
-@kernel
+@machine_kernel
 def _double_products(first, second, products, width, next_first, next_second, next_products, length):
     later_first = first[width : width + length]
     later_second = second[width : width + length]
@@ -74,7 +88,7 @@ def _double_products(first, second, products, width, next_first, next_second, ne
         next_products[k] = products[k] + later_products[k] + first_gap * second_gap * weight
 
 
-@kernel
+@machine_kernel
 def _merge_products(first, second, products, width, total_first, total_second, total_products, offset, size):
     share = width / (offset + width)
     weight = offset * share
@@ -86,7 +100,7 @@ def _merge_products(first, second, products, width, total_first, total_second, t
         total_products[k] += products[k] + first_gap * second_gap * weight
 
 
-@kernel
+@machine_kernel
 def _double_squares(mean, squares, width, next_mean, next_squares, length):
     later_mean = mean[width : width + length]
     later_squares = squares[width : width + length]
@@ -97,7 +111,7 @@ def _double_squares(mean, squares, width, next_mean, next_squares, length):
         next_squares[k] = squares[k] + later_squares[k] + gap * gap * weight
 
 
-@kernel
+@machine_kernel
 def _merge_squares(mean, squares, width, total_mean, total_squares, offset, size):
     share = width / (offset + width)
     weight = offset * share
@@ -107,35 +121,82 @@ def _merge_squares(mean, squares, width, total_mean, total_squares, offset, size
         total_squares[k] += squares[k] + gap * gap * weight
 
 
-@kernel
-def window_sums(levels, window, total):
-    """Sums of `window` neighbours: `total[k] = sum(levels[0, k : k + window])`, for every k of `total`.
+@machine_kernel
+def _add_into(values, target):
+    for k in range(target.size):
+        target[k] += values[k]
 
-    `levels` comes from `scratch_rows`, with total.size + window - 1 inputs in row 0; both rows are overwritten.
+
+@machine_kernel
+def _add_few(level, width, count, target):
+    """Sum `count` (1 to 7) neighbouring blocks at once: memory is written once, not once for each addition."""
+    b = level[width:]
+    c = level[2 * width :]
+    d = level[3 * width :]
+    e = level[4 * width :]
+    f = level[5 * width :]
+    g = level[6 * width :]
+    size = target.size
+    if count == 1:
+        copy_into(level[:size], target)
+    elif count == 2:
+        for k in range(size):
+            target[k] = level[k] + b[k]
+    elif count == 3:
+        for k in range(size):
+            target[k] = (level[k] + b[k]) + c[k]
+    elif count == 4:
+        for k in range(size):
+            target[k] = (level[k] + b[k]) + (c[k] + d[k])
+    elif count == 5:
+        for k in range(size):
+            target[k] = ((level[k] + b[k]) + (c[k] + d[k])) + e[k]
+    elif count == 6:
+        for k in range(size):
+            target[k] = ((level[k] + b[k]) + (c[k] + d[k])) + (e[k] + f[k])
+    else:
+        for k in range(size):
+            target[k] = ((level[k] + b[k]) + (c[k] + d[k])) + ((e[k] + f[k]) + g[k])
+
+
+@machine_kernel
+def window_sums(values, levels, window, total):
+    """Sums of `window` neighbours: `total[k] = sum(values[k : k + window])`, for every k of `total`.
+
+    `levels` comes from `scratch_rows` and needs no contents.
     """
     size = total.size
-    length = size + window - 1
-    width = np.int64(1)
-    offset = np.int64(0)
+    if window < FEW:
+        _add_few(values, np.int64(1), window, total)
+        return
+    offset = window & 1
+    if offset == 1:
+        copy_into(values[:size], total)
+    length = size + window - 2
+    _double_sums(values, np.int64(1), levels[0], length)
+    width = np.int64(2)
     row = np.int64(0)
-    while True:
+    while window >= FEW * width:
         if window & width:
             block = levels[row, offset : offset + size]
             if offset == 0:
                 copy_into(block, total)
             else:
-                for k in range(size):
-                    total[k] += block[k]
+                _add_into(block, total)
             offset += width
-        if 2 * width > window:
-            return
         length -= width
         _double_sums(levels[row], width, levels[1 - row], length)
         row = 1 - row
         width *= 2
+    if offset == 0:
+        _add_few(levels[row], width, window // width, total)
+    else:
+        last = levels[1 - row, :size]
+        _add_few(levels[row, offset:], width, window // width, last)
+        _add_into(last, total)
 
 
-@kernel
+@machine_kernel
 def window_squares(means, squares, window, total_mean, total_squares):
     """Means, and sums of squared deviations from them, of `window` neighbours of `means[0]`; layout as in `window_sums`.
 
@@ -165,7 +226,56 @@ def window_squares(means, squares, window, total_mean, total_squares):
         width *= 2
 
 
-@kernel
+@machine_kernel
+def _square_into(values, target):
+    for k in range(values.size):
+        target[k] = values[k] * values[k]
+
+
+@machine_kernel
+def _plain_deviations(sums, total, window):
+    """Turn sums and sums of squares (in `total`) into deviations; -1 where digits cancelled. Returns how many are -1."""
+    share = 1.0 / window
+    degrees = 1.0 / (window - 1.0)
+    open_ones = 0
+    for k in range(total.size):
+        squares = total[k]
+        left = squares - sums[k] * sums[k] * share
+        good = left >= 0.5 * squares
+        total[k] = np.sqrt(left * degrees) if good else -1.0
+        open_ones += 0 if good else 1
+    return open_ones
+
+
+@machine_kernel
+def _merge_deviations(values, work, window, total):
+    """Put the deviations that are -1 into `total`, by merging."""
+    merged = work[2, 1, : total.size]
+    copy_into(values, work[0, 0])
+    window_squares(work[0], work[1], window, work[2, 0, : total.size], merged)
+    for k in range(total.size):
+        if total[k] == -1.0:
+            total[k] = np.sqrt(merged[k] / (window - 1.0))
+
+
+@machine_kernel
+def window_deviations(values, work, window, total):
+    """Sample standard deviations of `window` neighbours: `total[k]` is that of `values[k : k + window]`.
+
+    `work` comes from `working_rows` and needs no contents; `values` may be its last row. The squares are summed as they
+    are, which is exact enough unless the mean is larger than the deviation; such windows, and those that are not finite,
+    are merged.
+    """
+    squares = work[1, 0, : values.size]
+    sums = work[1, 1, : total.size]
+    _square_into(values, squares)
+    window_sums(values, work[0], window, sums)
+    window_sums(squares, work[0], window, total)
+    if _plain_deviations(sums, total, window) > 0:
+        _merge_deviations(values, work, window, total)
+
+
+@machine_kernel
 def window_products(firsts, seconds, products, window, total_first, total_second, total_products):
     """Means of `firsts[0]` and `seconds[0]` and sums of products of their deviations; layout as in `window_squares`."""
     size = total_first.size
@@ -195,7 +305,7 @@ def window_products(firsts, seconds, products, window, total_first, total_second
         width *= 2
 
 
-@kernel
+@machine_kernel
 def fill_missing(out, start, first):
     """Write NaN to `out[start:first]`, and return where the results begin: the larger of the two, at most out.size."""
     begin = min(max(start, first), out.size)
@@ -213,9 +323,7 @@ def rolling_sum_into(values, window, out, start):
     levels = scratch_rows(block, window)
     for begin in range(first, size, max(block, 1)):
         end = min(begin + block, size)
-        oldest = begin - window + 1
-        copy_into(values[oldest:end], levels[0])
-        window_sums(levels, window, out[begin:end])
+        window_sums(values[begin - window + 1 : end], levels, window, out[begin:end])
 
 
 @kernel
@@ -236,17 +344,10 @@ def rolling_deviation_into(values, window, out, start):
     size = out.size
     first = fill_missing(out, start, window - 1 if window > 1 else size)
     block = block_length(window, size - first)
-    means = scratch_rows(block, window)
-    squares = scratch_rows(block, window)
-    total_mean = np.empty(block)
+    work = working_rows(block, window)
     for begin in range(first, size, max(block, 1)):
         end = min(begin + block, size)
-        oldest = begin - window + 1
-        copy_into(values[oldest:end], means[0])
-        total = out[begin:end]
-        window_squares(means, squares, window, total_mean[: end - begin], total)
-        for k in range(total.size):
-            total[k] = np.sqrt(total[k] / (window - 1.0))
+        window_deviations(values[begin - window + 1 : end], work, window, out[begin:end])
 
 
 @kernel

@@ -4,8 +4,8 @@ Arrays are contiguous float64 of shape (bars,); index i uses bars <= i only; val
 NaN. Inputs are finite (upstream refuses anything else) and periods are whole numbers of bars, at least 1 or as stated.
 Where TA-Lib has the indicator its convention is followed, with no unstable period.
 
-`..._into(..., out, start)` fills `out[start:]`, reads `out[start - 1]` where the indicator is a recursion, and gives the
-same bits in whatever pieces it is called.
+`..._into(..., out, start)` fills `out[start:]`, reads up to four values before `start` where the indicator is a recursion, and
+gives the same bits in whatever pieces it is called. `..._with` is the same on rows to work in that several indicators share.
 """
 
 from gridcore.indicators.averages import (

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from gridcore.compile import kernel
-from gridcore.rolling import fill_missing, rolling_sum_into
+from gridcore.compile import kernel, machine_kernel
+from gridcore.indicators.ranges import invert_range_into
+from gridcore.rolling import block_length, fill_missing, rolling_sum_into, window_sums, working_rows
 
 
 @kernel
@@ -52,12 +53,31 @@ def exponential_moving_average(values, period):
     return out
 
 
+@machine_kernel
+def _distances(close, inverse, share, target):
+    """Turn sums in `target` into the close's distance from `share` of them, in ATR."""
+    for k in range(target.size):
+        target[k] = (close[k] - share * target[k]) * inverse[k]
+
+
 @kernel
 def z_score_into(close, period, atr, out, start):
-    """Fill `out[start:]` with `(close - SMA_period)/atr`, the distance from the mean in ATR. NaN where `atr` is 0 or NaN."""
-    simple_moving_average_into(close, period, out, start)
-    for i in range(start, out.size):
-        out[i] = (close[i] - out[i]) / atr[i] if atr[i] > 0.0 else np.nan
+    """Fill `out[start:]` with `(close - SMA_period)/atr`, the distance from the mean in ATR. NaN where `atr` is 0 (below 1e-300) or NaN."""
+    inverse = np.empty(out.size - start)
+    invert_range_into(atr[start : out.size], inverse)
+    z_score_with(working_rows(block_length(period, out.size - start), period), close, period, inverse, out, start)
+
+
+@machine_kernel
+def z_score_with(work, close, period, inverse, out, start):
+    """The same from 1/ATR (`inverse[0]` is that of `start`; see `invert_range_into`), given rows to work in (see `working_rows`)."""
+    size = out.size
+    first = fill_missing(out, start, period - 1)
+    block = work.shape[2] - period
+    for begin in range(first, size, block):
+        end = min(begin + block, size)
+        window_sums(close[begin - period + 1 : end], work[0], period, out[begin:end])
+        _distances(close[begin:end], inverse[begin - start :], 1.0 / period, out[begin:end])
 
 
 @kernel

@@ -2,28 +2,47 @@
 
 import numpy as np
 
-from gridcore.compile import kernel
-from gridcore.rolling import block_length, fill_missing, rolling_comoments, scratch_rows, window_squares
+from gridcore.compile import kernel, machine_kernel
+from gridcore.rolling import block_length, fill_missing, rolling_comoments, window_deviations, working_rows
 
-# Log returns up to this size are summed as a series.
-SERIES_LIMIT = 0.125
+# Log returns up to about 3 % are summed as a series of five terms, up to about 13 % of eight; these are u^2 (see `_log_ratios`).
+NEAR_LIMIT = 2.0**-12
+NEAR_RETURN = 0.031  # a little below the return at which u^2 is NEAR_LIMIT
+SERIES_LIMIT = 2.0**-8
 
 
-@kernel
+@machine_kernel
 def _log_ratios(before, after, target):
     """`target[k] = log(after[k]/before[k])`.
 
-    With u = (a - b)/(a + b) it is 2*atanh(u) = 2u*(1 + u^2/3 + u^4/5 + ...). For the size of a bar's move eight terms
+    With u = (a - b)/(a + b) it is 2*atanh(u) = 2u*(1 + u^2/3 + u^4/5 + ...). For the size of a bar's move a few terms
     are exact to the last bits, more so than the logarithm of a rounded ratio, and unlike a library call they vectorize.
     """
+    far = 0
     for k in range(after.size):
         u = (after[k] - before[k]) / (after[k] + before[k])
         s = u * u
-        upper = s * (1.0 / 9.0 + s * (1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0))))
-        series = s * (1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + upper)))
-        target[k] = 2.0 * u + 2.0 * u * series
+        target[k] = 2.0 * u + 2.0 * u * (s * (1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0)))))
+        far += 0 if s <= NEAR_LIMIT else 1
+    if far > 0:
+        _far_log_ratios(before, after, target)
+
+
+@machine_kernel
+def _far_log_ratios(before, after, target):
+    """The same for the large moves alone; others are left as they are."""
     for k in range(after.size):
-        if not abs(target[k]) <= SERIES_LIMIT:
+        # Spares almost every bar the division.
+        if abs(target[k]) < NEAR_RETURN:
+            continue
+        u = (after[k] - before[k]) / (after[k] + before[k])
+        s = u * u
+        if s <= NEAR_LIMIT:
+            continue
+        if s <= SERIES_LIMIT:
+            upper = s * (1.0 / 9.0 + s * (1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0))))
+            target[k] = 2.0 * u + 2.0 * u * (s * (1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + upper))))
+        else:
             target[k] = np.log(after[k] / before[k])
 
 
@@ -43,20 +62,23 @@ def volatility_into(close, period, out, start):
 
     First value at `period`, which is at least 2.
     """
+    block = block_length(period, out.size - start)
+    volatility_with(working_rows(block, period), close, period, out, start)
+
+
+@machine_kernel
+def volatility_with(work, close, period, out, start):
+    """The same, given rows to work in (see `working_rows`)."""
     size = out.size
     first = fill_missing(out, start, period)
-    block = block_length(period, size - first)
-    means = scratch_rows(block, period)
-    squares = scratch_rows(block, period)
-    total_mean = np.empty(block)
-    for begin in range(first, size, max(block, 1)):
+    returns = work[3, 1]
+    block = returns.size - period
+    for begin in range(first, size, block):
         end = min(begin + block, size)
         oldest = begin - period
-        _log_ratios(close[oldest : end - 1], close[oldest + 1 : end], means[0])
-        total = out[begin:end]
-        window_squares(means, squares, period, total_mean[: end - begin], total)
-        for k in range(total.size):
-            total[k] = np.sqrt(total[k] / (period - 1.0))
+        changes = returns[: end - oldest - 1]
+        _log_ratios(close[oldest : end - 1], close[oldest + 1 : end], changes)
+        window_deviations(changes, work, period, out[begin:end])
 
 
 @kernel
