@@ -6,6 +6,8 @@ import numpy as np
 
 from gridcore.compile import kernel
 
+FLOOR = "floor: one pass, two compares, one store"
+
 
 @kernel
 def floor_pass(high, low, close, upper, lower, equity):
