@@ -33,10 +33,10 @@ class Progress:
         self.moments.append((done, perf_counter()))
 
     def milliseconds(self, begin: float, end: float) -> float:
-        """Milliseconds a trial between two shares of all trials."""
+        """Milliseconds a trial between two shares of all trials, to whole batches."""
         last = self.moments[-1][0]
-        inside = [moment for moment in self.moments if begin * last <= moment[0] <= end * last]
-        (first, began), (final, ended) = inside[0], inside[-1]
+        first, began = max(moment for moment in self.moments if moment[0] <= begin * last)
+        final, ended = min(moment for moment in self.moments if moment[0] >= end * last)
         return 1e3 * (ended - began) / (final - first)
 
 
@@ -66,8 +66,8 @@ def _rows(sampler: str, trials: int) -> list[Row]:
     evaluator = Evaluator.build([market], split.trains, strategy, bt.Account(), bt.Execution(), settings, WARM_UP, threads=1)
     evaluator.warm()
     design = [one for one in (decoded(space, row) for row in sobol_design(space, 256, settings.seed)) if _goes_together(strategy, one)][:32]
-    progress = Progress()
     began = perf_counter()
+    progress = Progress([(0, began)])
     Search(evaluator, space, design, settings, MemoryStore(), watch=progress.told).run()
     wall, clock = perf_counter() - began, evaluator.clock
     evaluator.close()
