@@ -15,6 +15,7 @@ def write_growth_chart(rows: Sequence[Row], folder: Path) -> Path | None:
     """Write `growth.png` into `folder`; None without rows of growth."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
     found = [row for row in rows if row.group == GROUP]
     if not found:
@@ -29,6 +30,10 @@ def write_growth_chart(rows: Sequence[Row], folder: Path) -> Path | None:
         axes.loglog(sizes, [1e3 * second for second in linear], "--", color="0.6", label="linear from the first")
         axes.set_title(f"{row.name}: exponent {row.value:.2f}", fontsize=10)
         axes.set_xlabel(row.name)
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         axes.grid(visible=True, which="both", alpha=0.2)
     axes = figure.axes[0]
     axes.set_ylabel("processor time, ms")

@@ -20,13 +20,12 @@ NO_FILLS = ("CIRCUIT_BREAKER_HALT", "CIRCUIT_BREAKER_RESUME", "TRAILING_SHIFT", 
 NO_FILLS += ("DAILY_LOSS_LIMIT", "EVALUATION_FAILED", "SESSION_END", "PROFIT_TARGET", "DAILY_TARGET", "EVALUATION_PASSED")
 FILL_LABELS = tuple(label for label in LABELS if label not in NO_FILLS)
 
-ACCOUNT = bt.Account()
-
 
 @dataclass
 class Loop:
     """One wallet's records and arrays. `start`: first bar that trades; `bars`: how many do."""
 
+    account: bt.Account
     machine: Machine
     feed: Feed
     columns: np.ndarray  # indicators, (instruments, columns, bars)
@@ -39,7 +38,7 @@ class Loop:
 
     def run(self, bars: int | None = None) -> None:
         """Run the first `bars` bars that trade (None: all) from a flat start. Indicators are not made anew."""
-        self.machine.reset(ACCOUNT.capital)
+        self.machine.reset(self.account.capital)
         self.machine.run(self.feed, self.columns, self.start, None if bars is None else self.start + bars)
 
     def indicators(self) -> np.ndarray:
@@ -58,8 +57,9 @@ class Loop:
         }
 
 
-def loop_of(markets: bt.Market | Sequence[bt.Market], strategy: Any, log: bool) -> Loop:
+def loop_of(markets: bt.Market | Sequence[bt.Market], strategy: Any, log: bool, account: bt.Account | None = None) -> Loop:
     """The loop of `strategy` on one wallet of all `markets`, with or without its event log."""
+    account = account or bt.Account()
     aligned = align(markets)
     feed, _, start = feed_of(aligned, strategy.warmup_bars())
     count = len(aligned.markets)
@@ -67,9 +67,9 @@ def loop_of(markets: bt.Market | Sequence[bt.Market], strategy: Any, log: bool) 
         program_of(strategy),
         [strategy.record()] * count,
         [instrument_terms(market.instrument, 1.0 / count) for market in aligned.markets],
-        ACCOUNT,
+        account,
         bt.Execution(),
         aligned.timeframe.ms,
         log,
     )
-    return Loop(machine, feed, machine.indicators(feed), start)
+    return Loop(account, machine, feed, machine.indicators(feed), start)

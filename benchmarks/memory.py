@@ -20,7 +20,7 @@ def memory_rows(context: Context) -> list[Row]:
     """Megabytes of each case; the ratio is to one run without a log in the same round."""
     names = QUICK if context.quick else tuple(CASES)
     peaks: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(context.rounds(2, 3)):
+    for turn in range(context.rounds(1, 3)):
         for name in names:
             context.say(f"memory, round {turn + 1}: {name}")
             peaks[name].append(peak_of(name))

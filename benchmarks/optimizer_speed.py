@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -65,6 +66,7 @@ def _rows(sampler: str, trials: int) -> list[Row]:
     strategy, space = bt.AdaptiveGrid(), search_space(bt.AdaptiveGrid)
     evaluator = Evaluator.build([market], split.trains, strategy, bt.Account(), bt.Execution(), settings, WARM_UP, threads=1)
     evaluator.warm()
+    importlib.import_module("optuna")  # its import is no trial's
     design = [one for one in (decoded(space, row) for row in sobol_design(space, 256, settings.seed)) if _goes_together(strategy, one)][:32]
     began = perf_counter()
     progress = Progress([(0, began)])

@@ -52,13 +52,13 @@ def _rows(timeframe: str, sets: int, kind: str, rounds: int, tolerance: float | 
             loop.run()
 
     sweep = partial(bt.sweep, market, bt.AdaptiveGrid(), grid)
-    one, two, alone = (f"{timeframe}, {kind}, {what}" for what in ("1 thread", "2 threads", "the loop alone"))
+    one, two, alone = (f"{sets:,} {kind}, {timeframe}, {what}" for what in ("1 thread", "2 threads", "the default set's loop alone"))
     samples = alternate({one: partial(sweep, threads=1), two: partial(sweep, threads=2), alone: loops}, rounds)
     rows = [
         timed(GROUP, name, "ms a set", samples[name], 1e3 / sets, tolerance=tolerance if name == one else None, counts={
-            "sets": sets, "sets_per_second": sets / sorted(samples[name].wall)[rounds // 2]})
+            "sets_per_second": sets / sorted(samples[name].wall)[rounds // 2]})
         for name in (one, two)
     ]  # fmt: skip
     rows.append(timed(GROUP, alone, "ms a set", samples[alone], 1e3 / runs))
     faster = [single / double for single, double in zip(samples[one].wall, samples[two].wall, strict=True)]
-    return [*rows, valued(GROUP, f"{timeframe}, {kind}, times faster on 2 threads", "times", faster)]
+    return [*rows, valued(GROUP, f"{sets:,} {kind}, {timeframe}, times faster on 2 threads", "times", faster)]
