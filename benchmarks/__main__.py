@@ -20,7 +20,7 @@ from benchmarks.growth_chart import write_growth_chart
 from benchmarks.record import read_json, write_json
 from benchmarks.results import AS_JSON, RESULTS, results_text
 from benchmarks.rows import Row
-from benchmarks.suite import GROUPS, group_of, run_groups
+from benchmarks.suite import GROUPS, run_groups
 from benchmarks.table import print_sheet, sheets, verdict_sheet
 
 

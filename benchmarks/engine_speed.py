@@ -23,7 +23,7 @@ TOLERANCE = 0.25
 
 def engine_rows(context: Context) -> list[Row]:
     """The engine on the simulated market that is judged; in a whole run on the other markets too."""
-    rows = market_rows(GATED_GROUP, simulated(), context, context.rounds(11, 31), TOLERANCE)
+    rows = market_rows(GATED_GROUP, simulated(), context, context.rounds(15, 31), TOLERANCE)
     if context.quick:
         return rows
     for place, market in enumerate(other_markets(context)):

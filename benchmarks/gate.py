@@ -1,8 +1,8 @@
 """The gate: which rows have become slower than a baseline, and can be believed.
 
 A row fails only if all of these hold: its ratio is beyond the tolerance; the whole interquartile range of its rounds lies above the
-baseline's; both runs were long enough (rounds, seconds a sample) and steady enough (spread) to be trusted; and it is so again each time it
-is measured anew. A row beyond its tolerance that cannot be trusted is said to be so and fails nothing.
+baseline's; both runs were long enough (rounds, seconds a sample) and steady enough (spread) to be trusted; and whenever it is measured
+anew it is beyond the tolerance again. A row beyond its tolerance that cannot be trusted is said to be so and fails nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ class Verdict:
     ratio: float | None
     word: str
     why: str = ""
+
+    @property
+    def suspect(self) -> bool:
+        """Whether another measure could make it a regression, or clear it of being one."""
+        return self.failed or (self.word == UNSURE and self.old is not None and not mistrust(self.old))
 
     @property
     def failed(self) -> bool:
@@ -76,14 +81,24 @@ def compare(rows: Iterable[Row], baseline: Mapping[str, Row]) -> list[Verdict]:
 
 
 def confirmed(verdicts: Sequence[Verdict], again: Callable[[frozenset[str]], Iterable[Row]], times: int = MEASURED_AGAIN) -> list[Verdict]:
-    """The verdicts after `again` has measured the groups of the failed rows anew, up to `times`; one good measure acquits a row."""
-    found = {verdict.row.key: verdict for verdict in verdicts}
+    """The verdicts after `again` has measured the groups of the suspects anew, up to `times`.
+
+    A row whose every measure is beyond its tolerance fails if one of them at least can be trusted; a single measure within it acquits.
+    """
+    history = {verdict.row.key: [verdict] for verdict in verdicts}
     for _ in range(times):
-        failed = {key: verdict for key, verdict in found.items() if verdict.failed}
-        if not failed:
+        suspects = {key: seen for key, seen in history.items() if all(one.suspect for one in seen)}
+        if not suspects:
             break
-        fresh = {row.key: row for row in again(frozenset(verdict.row.group for verdict in failed.values()))}
-        for key, verdict in failed.items():
+        fresh = {row.key: row for row in again(frozenset(seen[0].row.group for seen in suspects.values()))}
+        for key, seen in suspects.items():
             if key in fresh:
-                found[key] = judge(fresh[key], verdict.old)
-    return list(found.values())
+                seen.append(judge(fresh[key], seen[0].old))
+    return [_final(seen) for seen in history.values()]
+
+
+def _final(seen: Sequence[Verdict]) -> Verdict:
+    """What several measures of a row come to."""
+    if not all(one.suspect for one in seen):
+        return seen[-1]
+    return next((one for one in reversed(seen) if one.failed), seen[-1])

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.gate_check [--comparisons N] [--factor X]`: does the gate trip when it must, and only then?
+"""`python -m benchmarks.gate_check [--comparisons N] [--factor X]`: the gate tried: it must trip when it should, and only then.
 
-Measures the engine's judged rows as a baseline, then compares N identical runs with it, of which none may trip; then plants a slowdown in one
-row after the other (the same work, then an idle turn of the processor until X times its time has passed), each of which must trip, and no other row.
+Measures the engine's judged rows as a baseline, then compares N identical runs with it, of which none may trip; then plants a slowdown
+in one row after the other (the same work, then idle turns of the processor until X times its time has passed), each of which must
+trip, and no other row.
 """
 
 from __future__ import annotations
@@ -30,15 +31,23 @@ def measured(slowdowns: Mapping[str, float]) -> list[Row]:
 def tripped(baseline: Mapping[str, Row], slowdowns: Mapping[str, float]) -> set[str]:
     """Names of the rows that fail against the baseline, as the gate of a run would find them."""
     verdicts = confirmed(compare(measured(slowdowns), baseline), lambda _: measured(slowdowns))
+    for verdict in verdicts:
+        if verdict.row.name in slowdowns and not verdict.failed:
+            print(f"  {verdict.row.name}: {verdict.word}, {verdict.ratio:.2f} times the baseline; {verdict.why}")
     return {verdict.row.name for verdict in verdicts if verdict.failed}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks.gate_check", description=__doc__)
+    made.add_argument("--comparisons", type=int, default=10, metavar="N", help="identical runs to compare (default 10)")
+    made.add_argument("--factor", type=float, default=1.5, metavar="X", help="how many times as long a planted row takes (default 1.5)")
+    return made
 
 
 def main() -> int:
     """Check, and say what was found. Exit code 1 when the gate failed its own test."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate_check", description=__doc__)
-    parser.add_argument("--comparisons", type=int, default=10, metavar="N", help="identical runs to compare (default 10)")
-    parser.add_argument("--factor", type=float, default=1.5, metavar="X", help="how many times as long a planted row takes (default 1.5)")
-    options = parser.parse_args()
+    options = parser().parse_args()
     baseline = {row.key: row for row in measured({})}
     quiet = 0
     for number in range(options.comparisons):

@@ -80,7 +80,7 @@ def falling(base: bt.Market, rungs: int, bars: int, step: float) -> bt.Market:
 
 
 def coins_work(sizes: Sequence[int]) -> dict[int, Callable[[], object]]:
-    """The adaptive grid on one wallet of ever more coins, each on another stretch of bars. From two on: a single coin takes a shorter way."""
+    """The adaptive grid on one wallet of ever more coins, each on other bars. From two on: a single coin takes a shorter way."""
     base, bars = simulated(), 20_000
     columns = np.stack([base.open, base.high, base.low, base.close, base.volume])
     shift = (columns.shape[1] - bars) // max(sizes)

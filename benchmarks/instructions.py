@@ -1,4 +1,4 @@
-"""`python -m benchmarks.instructions [--bars N] [--data-dir FOLDER] [--json FILE] [--compare FILE]`: instructions a bar, counted by callgrind.
+"""`python -m benchmarks.instructions`: instructions a bar, counted by valgrind's callgrind.
 
 Times differ from run to run, counts do not. Each case runs on n and on 2n bars within one process under valgrind; the difference is what
 n bars cost. The code is compiled for one fixed processor, so that counts of different machines can be compared.
@@ -73,14 +73,19 @@ def show(counts: dict[str, float], before: dict[str, float] | None) -> None:
     Console(width=110).print(table)
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
+    made.add_argument("--bars", type=int, default=20_000, metavar="N", help="bars of the shorter run (default 20000)")
+    made.add_argument("--data-dir", type=Path, metavar="FOLDER", help="folder with real bars of BTC")
+    made.add_argument("--json", type=Path, metavar="FILE", help="also write the counts as JSON")
+    made.add_argument("--compare", type=Path, metavar="FILE", help="counts of another run, to print beside")
+    return made
+
+
 def main() -> int:
     """Count and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
-    parser.add_argument("--bars", type=int, default=20_000, metavar="N", help="bars of the shorter run (default 20000)")
-    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="folder with real bars of BTC")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the counts as JSON")
-    parser.add_argument("--compare", type=Path, metavar="FILE", help="counts of another run, to print beside")
-    options = parser.parse_args()
+    options = parser().parse_args()
     if shutil.which("valgrind") is None:
         print("valgrind is not installed: instructions cannot be counted here", file=sys.stderr)
         return 2

@@ -19,7 +19,7 @@ def libraries() -> None:
 
 
 def loaded() -> None:
-    """gridcore with a year of bars, nothing run."""
+    """Gridcore with a year of bars, nothing run."""
     from benchmarks.sweep_speed import year
 
     year("15m")

@@ -22,7 +22,7 @@ class Cost:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """This process's environment, offline and with the repository importable, and `settings` over it."""
+    """The environment of this process, offline and with the repository importable, and `settings` over it."""
     return {**os.environ, "GRIDCORE_OFFLINE": "1", "PYTHONPATH": str(ROOT), **settings}
 
 

@@ -14,10 +14,10 @@ from benchmarks.timing import Samples, quartiles
 class Row:
     """One figure.
 
-    value, wall, best: in `unit`; medians over the rounds of processor and of wall time, and the best round; `wall` and `best` are None for
-    what is no time. ratio, low, high: median and quartiles over the rounds of the figure against its calibration. seconds: processor time of
-    one sample. tolerance: by which share the ratio may grow before it counts as a regression, None: it is not judged. limit: a value that may
-    not be passed whatever a baseline says. counts: what happened beside it, such as events a bar.
+    value, wall, best: in `unit`; medians over the rounds of processor and of wall time, and the best round; `wall` and `best` are
+    None for what is no time. ratio, low, high: median and quartiles over the rounds of the figure against its calibration. seconds:
+    processor time of one sample. tolerance: by which share the ratio may grow before it counts as a regression, None: it is not
+    judged. limit: a value that may not be passed whatever a baseline says. counts: what happened beside it, such as events a bar.
     """
 
     group: str

@@ -23,8 +23,8 @@ def fill_cache(folder: Path) -> None:
     """A year of bars in a cache of market data, as a download leaves it."""
     from backtest.data.cache.store import Cache
     from backtest.data.series import SeriesName
-    from benchmarks.loading_speed import made_up_bars
     from backtest.data.timeframe import Timeframe
+    from benchmarks.loading_speed import made_up_bars
 
     time, values = made_up_bars(Timeframe.parse("15m"), 400)
     Cache(folder).store(SeriesName("binanceusdm", "BTCUSDT", "15m"), time, values, origin="benchmark")
@@ -68,8 +68,7 @@ def _cold(folder: Path, commands: dict[str, list[str]], context: Context) -> lis
     """The row of a start with an empty folder of compiled code."""
     context.say("first start ever")
     samples, libraries = Samples(), Samples()
-    for turn in range(2):
-        _sample(libraries, commands[LIBRARIES], True)
-        _sample(samples, commands[QUIET], True, GRIDCORE_CACHE_DIR=str(folder / f"kernels {turn}"))
+    _sample(libraries, commands[LIBRARIES], True)
+    _sample(samples, commands[QUIET], True, GRIDCORE_CACHE_DIR=str(folder / "kernels"))
     samples.beside = libraries.process
     return [timed(GROUP, COLD, "s", samples, 1.0, counts={"times_the_libraries": samples.against(libraries, wall=True)})]

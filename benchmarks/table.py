@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -69,16 +69,17 @@ def sheets(rows: Sequence[Row]) -> Iterator[Sheet]:
         yield Sheet(title, headings, body)
 
 
-def _figures(group: str):  # type: ignore[no-untyped-def]
+def _figures(group: str) -> list[tuple[str, Callable[[Row], str]]]:
+    """Headings of a group's own columns, and what writes their cells."""
     if group == GROWTH:
         return [("exponent", lambda row: f"{row.value:.2f}")]
     if group == MEMORY:
         return [("MB", lambda row: f"{row.value:,.0f}"), ("ratio", lambda row: f"{row.ratio:.2f}")]
     return [
         ("CPU", _with_unit),
-        ("wall", lambda row: "" if row.wall is None else number(row.wall)),
-        ("best", lambda row: "" if row.best is None else number(row.best)),
-        ("ratio", lambda row: "" if row.ratio is None else number(row.ratio)),
+        ("wall", lambda row: number(row.wall)),
+        ("best", lambda row: number(row.best)),
+        ("ratio", lambda row: number(row.ratio)),
         ("quartiles", lambda row: "" if row.low is None or row.high is None else f"{number(row.low)} to {number(row.high)}"),
     ]
 
@@ -92,8 +93,10 @@ def _count(row: Row, name: str) -> str:
     return "" if value is None else format(value, COUNTS[name][1])
 
 
-def number(value: float) -> str:
-    """Three digits."""
+def number(value: float | None) -> str:
+    """Three digits; nothing for None."""
+    if value is None:
+        return ""
     for least, digits in ((100.0, 0), (10.0, 1), (1.0, 2)):
         if abs(value) >= least:
             return f"{value:,.{digits}f}"
@@ -109,8 +112,7 @@ def verdict_sheet(verdicts: Sequence[Verdict]) -> Sheet:
         new = one.row.value if limited else one.row.ratio
         allowed = f"at most {one.row.limit:.2f}" if one.row.limit is not None else f"+{one.row.tolerance or 0.0:.0%}"
         word = one.word + (f" ({one.why})" if one.why else "")
-        cells = ("" if value is None else number(value) for value in (old, new, one.ratio))
-        rows.append((one.row.key, *cells, allowed, word))
+        rows.append((one.row.key, number(old), number(new), number(one.ratio), allowed, word))
     return Sheet("Against the baseline: ratios to the calibration", ("", "old", "new", "new/old", "tolerance", "verdict"), tuple(rows))
 
 

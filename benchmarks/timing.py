@@ -82,13 +82,13 @@ def slowed(work: Work, factor: float) -> Work:
     return longer
 
 
-def alternate(candidates: Mapping[str, Work], rounds: int) -> dict[str, Samples]:
-    """Run every candidate once a round, in turn, the calibration before and after each. The first call of each is not timed."""
+def alternate(candidates: Mapping[str, Work], rounds: int, warm_up: bool = True) -> dict[str, Samples]:
+    """Run every candidate once a round, in turn, the calibration before and after each; with `warm_up` once more, untimed, before."""
     candidates = {name: slowed(work, _planted[name]) if name in _planted else work for name, work in candidates.items()}
     samples = {name: Samples() for name in candidates}
     calibrate = calibration()
     calibrate()
-    for work in candidates.values():
+    for work in candidates.values() if warm_up else ():
         work()
     for _ in range(rounds):
         before, _ = seconds_of(calibrate)
