@@ -76,7 +76,7 @@ def show(counts: dict[str, float], before: dict[str, float] | None) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
-    made.add_argument("--bars", type=int, default=20_000, metavar="N", help="bars of the shorter run (default 20000)")
+    made.add_argument("--bars", type=int, default=10_000, metavar="N", help="bars of the shorter run (default 10000)")
     made.add_argument("--data-dir", type=Path, metavar="FOLDER", help="folder with real bars of BTC")
     made.add_argument("--json", type=Path, metavar="FILE", help="also write the counts as JSON")
     made.add_argument("--compare", type=Path, metavar="FILE", help="counts of another run, to print beside")

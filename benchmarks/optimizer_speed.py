@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from time import perf_counter
+from statistics import median
+from time import perf_counter, process_time
 from typing import Any
 
 import backtest as bt
@@ -15,26 +16,31 @@ from backtest.optimization.records import MemoryStore
 from backtest.optimization.search import Search
 from backtest.optimization.settings import Optimization
 from backtest.optimization.space import decoded, search_space
+from benchmarks.calibration import calibration
 from benchmarks.context import Context
 from benchmarks.market import WARM_UP, simulated
-from benchmarks.rows import Row
+from benchmarks.rows import Row, timed
+from benchmarks.timing import Samples, seconds_of
 
 GROUP = "optimizer"
 PURGE_HOURS = 24.0
+CALIBRATIONS = 10  # before and after each search
 
 
 @dataclass
 class Progress:
-    """When which number of trials was done, seconds."""
+    """When which number of trials beyond the design was done, processor seconds."""
 
+    design: int
     moments: list[tuple[int, float]] = field(default_factory=list)
 
     def told(self, done: int, _total: int, _best: float) -> None:
         """As the search's `watch`."""
-        self.moments.append((done, perf_counter()))
+        if done >= self.design:
+            self.moments.append((done - self.design, process_time()))
 
     def milliseconds(self, begin: float, end: float) -> float:
-        """Milliseconds a trial between two shares of all trials, to whole batches."""
+        """Milliseconds a proposed trial between two shares of them, to whole batches."""
         last = self.moments[-1][0]
         first, began = max(moment for moment in self.moments if moment[0] <= begin * last)
         final, ended = min(moment for moment in self.moments if moment[0] >= end * last)
@@ -68,12 +74,15 @@ def _rows(sampler: str, trials: int) -> list[Row]:
     evaluator.warm()
     importlib.import_module("optuna")  # its import is no trial's
     design = [one for one in (decoded(space, row) for row in sobol_design(space, 256, settings.seed)) if _goes_together(strategy, one)][:32]
-    began = perf_counter()
-    progress = Progress([(0, began)])
+    progress = Progress(len(design))
+    calibrate = calibration()
+    beside = [seconds_of(calibrate)[0] for _ in range(CALIBRATIONS)]
+    began, used = perf_counter(), process_time()
     Search(evaluator, space, design, settings, MemoryStore(), watch=progress.told).run()
-    wall, clock = perf_counter() - began, evaluator.clock
+    wall, process, clock = perf_counter() - began, process_time() - used, evaluator.clock
     evaluator.close()
-    done = progress.moments[-1][0]
+    beside += [seconds_of(calibrate)[0] for _ in range(CALIBRATIONS)]
+    done = progress.moments[-1][0] + len(design)
     counts = {
         "trials": done,
         "trials_per_second": done / wall,
@@ -83,4 +92,5 @@ def _rows(sampler: str, trials: int) -> list[Row]:
         "ms_first_quarter": progress.milliseconds(0.0, 0.25),
         "ms_last_quarter": progress.milliseconds(0.75, 1.0),
     }
-    return [Row(GROUP, f"{sampler}, {done:,} trials", "ms a trial", 1e3 * wall / done, wall=1e3 * wall / done, counts=counts)]
+    samples = Samples([process], [wall], [median(beside)])
+    return [timed(GROUP, f"{sampler}, {done:,} trials", "ms a trial", samples, 1e3 / done, counts=counts)]

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.rows import Row
-from benchmarks.table import markdown, sheets
+from benchmarks.table import Sheet, markdown, sheets
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS, AS_JSON = FOLDER / "RESULTS.md", FOLDER / "results.json"
 PEERS, INSTRUCTIONS = FOLDER / "PEERS.md", FOLDER / "instructions.json"
+# Counted before the work on speed began.
+INSTRUCTIONS_BEFORE = FOLDER / "instructions_before.json"
 
 HEAD = """# How fast
 
@@ -32,11 +34,15 @@ def _instructions() -> list[str]:
     """The counted instructions, where `python -m benchmarks.instructions --json` has left them."""
     if not INSTRUCTIONS.exists():
         return []
-    found = json.loads(INSTRUCTIONS.read_text())
-    lines = ["| | instructions a bar |", "| --- | ---: |"]
-    lines += [f"| {name} | {count:,.1f} |" for name, count in found["instructions_per_bar"].items()]
+    found, before = json.loads(INSTRUCTIONS.read_text()), json.loads(INSTRUCTIONS_BEFORE.read_text())
+    rows = []
+    for name, count in found["instructions_per_bar"].items():
+        old = before["instructions_per_bar"].get(name)
+        rows.append((name, "" if old is None else f"{old:,.1f}", f"{count:,.1f}", "" if old is None else f"{count / old:.3f}"))
+    title = f"Instructions a bar, {found['market']}"
+    headings = ("", f"commit {before['commit']}", f"commit {found['commit']}", "ratio")
     said = f"Counted by callgrind: `python -m benchmarks.instructions --bars {found['bars']} --json benchmarks/instructions.json`."
-    return ["## Instructions a bar\n\n" + f"{said} Commit {found['commit']}, {found['market']}.\n\n" + "\n".join(lines) + "\n"]
+    return [f"## {title}\n\n{said}\n\n{markdown(Sheet(title, headings, tuple(rows)))}"]
 
 
 def _peers() -> list[str]:

@@ -30,8 +30,8 @@ COUNTS: dict[str, tuple[str, str]] = {
     "kernel_share": ("in kernels", ".0%"),
     "proposing_share": ("proposing", ".0%"),
     "storing_share": ("storing", ".0%"),
-    "ms_first_quarter": ("ms, first quarter", ".2f"),
-    "ms_last_quarter": ("ms, last quarter", ".2f"),
+    "ms_first_quarter": ("CPU ms, first quarter", ".2f"),
+    "ms_last_quarter": ("CPU ms, last quarter", ".2f"),
     "times_the_libraries": ("x libraries, wall", ".2f"),
     "steepest": ("steepest", ".2f"),
 }
@@ -117,14 +117,16 @@ def verdict_sheet(verdicts: Sequence[Verdict]) -> Sheet:
 
 
 def print_sheet(sheet: Sheet) -> None:
-    """Print a table."""
-    table = Table(title=sheet.title, title_justify="left")
+    """Print a table under its title."""
+    table = Table()
     for heading in sheet.headings:
         table.add_column(heading, justify="right" if heading else "left", overflow="fold")
     for row in sheet.rows:
         table.add_row(*row)
     console = Console()
-    (console if console.is_terminal else Console(width=170)).print(table)
+    console = console if console.is_terminal else Console(width=170)
+    console.print(f"\n{sheet.title}", style="bold", highlight=False)
+    console.print(table)
 
 
 def markdown(sheet: Sheet) -> str:
