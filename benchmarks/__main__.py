@@ -15,7 +15,7 @@ from time import perf_counter
 import backtest as bt
 from benchmarks.context import Context
 from benchmarks.environment import describe
-from benchmarks.gate import compare, confirmed
+from benchmarks.gate import OTHER_PROCESSOR, compare, confirmed
 from benchmarks.growth_chart import write_growth_chart
 from benchmarks.record import read_json, write_json
 from benchmarks.results import AS_JSON, RESULTS, results_text
@@ -48,8 +48,9 @@ def judge(rows: Sequence[Row], file: Path, context: Context, machine: dict[str, 
         print(f"measured again: {', '.join(named)}", file=sys.stderr)
         return run_groups(named, context)
 
-    verdicts = confirmed(compare(rows, baseline), again)
-    print_sheet(verdict_sheet(verdicts))
+    widened = 1.0 if machine["processor"] == other.get("processor") else OTHER_PROCESSOR
+    verdicts = confirmed(compare(rows, baseline, widened), again, widened)
+    print_sheet(verdict_sheet(verdicts, widened))
     failed = [verdict.row.key for verdict in verdicts if verdict.failed]
     print(f"{len(verdicts)} rows judged, {len(failed)} regressions{': ' if failed else ''}{'; '.join(failed)}")
     return len(failed)

@@ -16,6 +16,7 @@ LEAST_ROUNDS = 5
 LEAST_SECONDS = 0.002  # processor time of one sample
 WIDEST_SPREAD = 0.30  # interquartile range over median
 MEASURED_AGAIN = 2  # times an offender is measured anew before it fails
+OTHER_PROCESSOR = 2.0  # times as wide are tolerances against a baseline of another processor
 
 SAME, FASTER, SLOWER, UNSURE, NEW, OVER_LIMIT = "same", "faster", "SLOWER", "not sure", "new", "OVER LIMIT"
 FAILURES = (SLOWER, OVER_LIMIT)
@@ -56,17 +57,17 @@ def mistrust(row: Row) -> str:
     return ""
 
 
-def judge(row: Row, old: Row | None) -> Verdict:
-    """Compare a row with the baseline's."""
+def judge(row: Row, old: Row | None, widened: float = 1.0) -> Verdict:
+    """Compare a row with the baseline's; `widened` multiplies its tolerance."""
     if row.limit is not None and row.value > row.limit:
         return Verdict(row, old, None, OVER_LIMIT, f"{row.value:.2f} above {row.limit:.2f}")
     if old is None:
         return Verdict(row, None, None, NEW)
     if row.ratio is None or not old.ratio or row.tolerance is None:
         return Verdict(row, old, None, SAME)
-    ratio = row.ratio / old.ratio
-    if ratio <= 1.0 + row.tolerance:
-        return Verdict(row, old, ratio, FASTER if ratio < 1.0 / (1.0 + row.tolerance) else SAME)
+    ratio, most = row.ratio / old.ratio, 1.0 + widened * row.tolerance
+    if ratio <= most:
+        return Verdict(row, old, ratio, FASTER if ratio < 1.0 / most else SAME)
     doubt = mistrust(row) or mistrust(old)
     if doubt:
         return Verdict(row, old, ratio, UNSURE, doubt)
@@ -75,25 +76,25 @@ def judge(row: Row, old: Row | None) -> Verdict:
     return Verdict(row, old, ratio, SLOWER)
 
 
-def compare(rows: Iterable[Row], baseline: Mapping[str, Row]) -> list[Verdict]:
+def compare(rows: Iterable[Row], baseline: Mapping[str, Row], widened: float = 1.0) -> list[Verdict]:
     """Verdicts of all rows that are judged."""
-    return [judge(row, baseline.get(row.key)) for row in rows if row.tolerance is not None or row.limit is not None]
+    return [judge(row, baseline.get(row.key), widened) for row in rows if row.tolerance is not None or row.limit is not None]
 
 
-def confirmed(verdicts: Sequence[Verdict], again: Callable[[frozenset[str]], Iterable[Row]], times: int = MEASURED_AGAIN) -> list[Verdict]:
-    """The verdicts after `again` has measured the groups of the suspects anew, up to `times`.
+def confirmed(verdicts: Sequence[Verdict], again: Callable[[frozenset[str]], Iterable[Row]], widened: float = 1.0) -> list[Verdict]:
+    """The verdicts after `again` has measured the groups of the suspects anew, up to MEASURED_AGAIN times.
 
     A row whose every measure is beyond its tolerance fails if one of them at least can be trusted; a single measure within it acquits.
     """
     history = {verdict.row.key: [verdict] for verdict in verdicts}
-    for _ in range(times):
+    for _ in range(MEASURED_AGAIN):
         suspects = {key: seen for key, seen in history.items() if all(one.suspect for one in seen)}
         if not suspects:
             break
         fresh = {row.key: row for row in again(frozenset(seen[0].row.group for seen in suspects.values()))}
         for key, seen in suspects.items():
             if key in fresh:
-                seen.append(judge(fresh[key], seen[0].old))
+                seen.append(judge(fresh[key], seen[0].old, widened))
     return [_final(seen) for seen in history.values()]
 
 

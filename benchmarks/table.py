@@ -103,14 +103,14 @@ def number(value: float | None) -> str:
     return f"{value:.3f}"
 
 
-def verdict_sheet(verdicts: Sequence[Verdict]) -> Sheet:
+def verdict_sheet(verdicts: Sequence[Verdict], widened: float = 1.0) -> Sheet:
     """Old, new, ratio, tolerance and verdict of every judged row."""
     rows = []
     for one in verdicts:
         limited = one.row.limit is not None
         old = one.old.value if limited and one.old else one.old.ratio if one.old else None
         new = one.row.value if limited else one.row.ratio
-        allowed = f"at most {one.row.limit:.2f}" if one.row.limit is not None else f"+{one.row.tolerance or 0.0:.0%}"
+        allowed = f"at most {one.row.limit:.2f}" if one.row.limit is not None else f"+{widened * (one.row.tolerance or 0.0):.0%}"
         word = one.word + (f" ({one.why})" if one.why else "")
         rows.append((one.row.key, number(old), number(new), number(one.ratio), allowed, word))
     return Sheet("Against the baseline: ratios to the calibration", ("", "old", "new", "new/old", "tolerance", "verdict"), tuple(rows))

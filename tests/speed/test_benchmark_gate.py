@@ -52,6 +52,13 @@ def test_verdict(name: str) -> None:
     assert bool(verdict.why) == (word == UNSURE)
 
 
+def test_a_tolerance_is_wider_against_another_processor() -> None:
+    assert judge(row(1.4), BASE, 2.0).word == SAME
+    assert judge(row(1.6), BASE, 2.0).word == SLOWER
+    again = Remeasured(1.4)
+    assert confirmed(compare([row(1.6)], {BASE.key: BASE}, 2.0), again, 2.0)[0].word == SAME
+
+
 def test_memory_needs_no_seconds_but_repeats_itself() -> None:
     old = valued("memory", "sweep", "MB", [1.0, 1.01, 1.0], tolerance=0.1)
     assert judge(replace(old, ratio=1.2, low=1.2, high=1.21), old).word == SLOWER
