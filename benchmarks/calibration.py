@@ -12,29 +12,32 @@ import numpy as np
 
 from gridcore.compile import kernel
 
-STEPS = 100_000
+STEPS = 30_000  # of the array that is walked, small enough for the second cache
+PASSES = 10
 SLOTS = 512
 
 
 @kernel
-def calibrate(moves, table):
-    """Walk `moves` (steps,) and keep a table of levels (slots,) beside it. Returns a number that depends on every step."""
+def calibrate(moves, table, passes):
+    """Walk `moves` (steps,) `passes` times and keep a table of levels (slots, a power of two) beside it. The answer depends on every step."""
     price = 100.0
     mean = 100.0
     crossed = 0
-    for i in range(moves.size):
-        price += moves[i]
-        mean += 0.05 * (price - mean)
-        slot = int(abs(price) * 3.0) % table.size
-        if price > mean + table[slot]:
-            table[slot] += 0.01
-            crossed += 1
-        elif price < mean - table[slot]:
-            table[slot] *= 0.999
-            crossed -= 1
-        if crossed > 50 or crossed < -50:
-            crossed = 0
-            price = 100.0 + price / mean
+    last_slot = table.size - 1
+    for _ in range(passes):
+        for i in range(moves.size):
+            price += moves[i]
+            mean += 0.05 * (price - mean)
+            slot = int(abs(price) * 3.0) & last_slot
+            if price > mean + table[slot]:
+                table[slot] += 0.01
+                crossed += 1
+            elif price < mean - table[slot]:
+                table[slot] *= 0.999
+                crossed -= 1
+            if crossed > 50 or crossed < -50:
+                crossed = 0
+                price = 100.0 + price / mean
     return price + crossed
 
 
@@ -45,6 +48,6 @@ def calibration() -> Callable[[], object]:
 
     def once() -> object:
         table[:] = 0.1
-        return calibrate(moves, table)
+        return calibrate(moves, table, PASSES)
 
     return once

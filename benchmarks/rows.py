@@ -56,7 +56,7 @@ def timed(group: str, name: str, unit: str, samples: Samples, scale: float, **mo
     low, middle, high = samples.quartiles()
     row = Row(group, name, unit, scale * median(samples.process), scale * median(samples.wall), scale * min(samples.process))
     return replace(
-        row, ratio=middle, low=low, high=high, rounds=len(samples.process), seconds=median(samples.process), **more
+        row, ratio=middle, low=low, high=high, rounds=len(samples.process), seconds=median(samples.process) * samples.repeats, **more
     )  # fmt: skip
 
 

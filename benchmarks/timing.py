@@ -6,6 +6,8 @@ of the two is steadier than either.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from time import perf_counter, process_time
 from benchmarks.calibration import calibration
 
 Work = Callable[[], object]
+SHORTEST = 0.004  # processor seconds of a sample, at least
 
 
 @dataclass
@@ -24,6 +27,7 @@ class Samples:
     process: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     beside: list[float] = field(default_factory=list)
+    repeats: int = 1  # calls of which one value is the mean
 
     def ratios(self) -> list[float]:
         """Processor time over that of the calibration, a value a round."""
@@ -83,20 +87,30 @@ def slowed(work: Work, factor: float) -> Work:
 
 
 def alternate(candidates: Mapping[str, Work], rounds: int, warm_up: bool = True) -> dict[str, Samples]:
-    """Run every candidate once a round, in turn, the calibration before and after each; with `warm_up` once more, untimed, before."""
+    """Run every candidate a round in turn, the calibration before and after each; a short one several times, as often as SHORTEST takes.
+
+    With `warm_up` all run once before, untimed; without it none is repeated.
+    """
     candidates = {name: slowed(work, _planted[name]) if name in _planted else work for name, work in candidates.items()}
     samples = {name: Samples() for name in candidates}
     calibrate = calibration()
     calibrate()
-    for work in candidates.values() if warm_up else ():
+    for name, work in candidates.items() if warm_up else ():
         work()
+        samples[name].repeats = max(1, math.ceil(SHORTEST / max(seconds_of(work)[0], 1e-6)))
     for _ in range(rounds):
         before, _ = seconds_of(calibrate)
         for name, work in candidates.items():
-            process, wall = seconds_of(work)
+            one = samples[name]
+            process, wall = seconds_of(functools.partial(_several, work, one.repeats))
             after, _ = seconds_of(calibrate)
-            samples[name].process.append(process)
-            samples[name].wall.append(wall)
-            samples[name].beside.append((before + after) / 2.0)
+            one.process.append(process / one.repeats)
+            one.wall.append(wall / one.repeats)
+            one.beside.append((before + after) / 2.0)
             before = after
     return samples
+
+
+def _several(work: Work, times: int) -> None:
+    for _ in range(times):
+        work()
