@@ -13,13 +13,13 @@ import numpy as np
 from gridcore.compile import kernel
 
 STEPS = 30_000  # of the array that is walked, small enough for the second cache
-PASSES = 10
+PASSES = 20
 SLOTS = 512
 
 
 @kernel
 def calibrate(moves, table, passes):
-    """Walk `moves` (steps,) `passes` times and keep a table of levels (slots, a power of two) beside it. The answer depends on every step."""
+    """Walk `moves` (steps,) `passes` times beside a table of levels (slots, a power of two). The answer depends on every step."""
     price = 100.0
     mean = 100.0
     crossed = 0
