@@ -46,7 +46,7 @@ def main() -> None:
     bars, file = int(sys.argv[1]), Path(sys.argv[2])
     market = pickle.loads(file.read_bytes())  # noqa: S301 - written by the parent a moment ago
     made = works(market, bars)
-    sections = []
+    sections: list[tuple[str, int] | None] = []
     for name, work in made.items():
         work(bars)
         work(2 * bars)

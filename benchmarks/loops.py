@@ -16,8 +16,10 @@ from engine.machine import Feed, Machine
 from engine.records import LABELS
 
 # Events that open or close a lot; the others (funding, a halt, a shift, a re-centring) move no position.
-NO_FILLS = ("CIRCUIT_BREAKER_HALT", "CIRCUIT_BREAKER_RESUME", "TRAILING_SHIFT", "SHORTFALL", "FUNDING", "RECENTER")
-NO_FILLS += ("DAILY_LOSS_LIMIT", "EVALUATION_FAILED", "SESSION_END", "PROFIT_TARGET", "DAILY_TARGET", "EVALUATION_PASSED")
+NO_FILLS = (
+    *("CIRCUIT_BREAKER_HALT", "CIRCUIT_BREAKER_RESUME", "TRAILING_SHIFT", "SHORTFALL", "FUNDING", "RECENTER"),
+    *("DAILY_LOSS_LIMIT", "EVALUATION_FAILED", "SESSION_END", "PROFIT_TARGET", "DAILY_TARGET", "EVALUATION_PASSED"),
+)
 FILL_LABELS = tuple(label for label in LABELS if label not in NO_FILLS)
 
 

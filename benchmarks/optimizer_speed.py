@@ -65,7 +65,7 @@ def _goes_together(strategy: Any, parameters: dict[str, Any]) -> bool:
     return True
 
 
-def _rows(sampler: str, trials: int) -> list[Row]:
+def _rows(sampler: Any, trials: int) -> list[Row]:
     market = simulated("1h", "2024-01-01", "2024-07-01")
     settings = Optimization(trials=trials, windows=2, sampler=sampler)
     split = split_time(int(market.time[market.trade_from]), market.end_time, market.timeframe, settings, PURGE_HOURS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -37,7 +38,7 @@ def stepper_rows(context: Context) -> list[Row]:
         spent = _round(step, table[begin - 1 : begin + BARS_A_ROUND])
         blob = step.snapshot()
         spent["snapshot"] = seconds_of(step.snapshot)
-        spent["restore"] = seconds_of(lambda blob=blob: bt.Stepper.restore(blob))
+        spent["restore"] = seconds_of(partial(bt.Stepper.restore, blob))
         for name, (process, wall) in spent.items():
             if number >= 0:
                 samples[name].process.append(process)
@@ -61,7 +62,7 @@ def _round(step: Any, table: list[Any]) -> dict[str, tuple[float, float]]:
     for closed, bar in pairwise(table):
         for name in CALLS:
             arguments = {"decide": (closed,), "match": (made.get("decide"), bar), "apply": (made.get("match"),), "close": (bar,)}[name]
-            process, wall = seconds_of(lambda name=name, arguments=arguments: call(name, *arguments))
+            process, wall = seconds_of(partial(call, name, *arguments))
             for place in (name, ALL):
                 spent[place][0] += process
                 spent[place][1] += wall

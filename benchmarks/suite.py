@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -23,7 +24,8 @@ from benchmarks.stepper_speed import stepper_rows
 from benchmarks.sweep_speed import sweep_rows
 
 # name -> (what measures it, rough seconds of a quick and of a whole run, for the time left)
-GROUPS: dict[str, tuple[Callable[[Context], list[Row]], float, float]] = {
+Measure = Callable[[Context], list[Row]]
+GROUPS: dict[str, tuple[Measure, float, float]] = {
     "engine": (engine_rows, 12.0, 120.0),
     "indicators": (indicator_rows, 4.0, 10.0),
     "sweep": (sweep_rows, 12.0, 240.0),
@@ -40,12 +42,17 @@ def run_groups(names: Sequence[str], context: Context) -> list[Row]:
     """All rows of the named groups, in the suite's order."""
     rows: list[Row] = []
     chosen = [name for name in GROUPS if name in names]
-    seconds = {name: GROUPS[name][1 if context.quick else 2] for name in chosen}
-    with _progress(sum(seconds.values())) as (say, advance):
+    seconds = {name: quick if context.quick else whole for name, (_, quick, whole) in GROUPS.items()}
+    with _progress(sum(seconds[name] for name in chosen)) as (say, advance):
         for name in chosen:
-            rows += GROUPS[name][0](replace(context, say=lambda text, name=name: say(f"{name}: {text}")))
+            measure, _, _ = GROUPS[name]
+            rows += measure(replace(context, say=partial(_say_of, say, name)))
             advance(seconds[name])
     return rows
+
+
+def _say_of(say: Callable[[str], None], group: str, text: str) -> None:
+    say(f"{group}: {text}")
 
 
 def group_of(row: Row) -> str:
