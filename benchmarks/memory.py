@@ -17,16 +17,13 @@ TOLERANCE = 0.10
 
 
 def memory_rows(context: Context) -> list[Row]:
-    """Megabytes of each case; the ratio is to one run without a log in the same round."""
-    names = QUICK if context.quick else tuple(CASES)
-    peaks: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(context.rounds(1, 3)):
-        for name in names:
-            context.say(f"memory, round {turn + 1}: {name}")
-            peaks[name].append(peak_of(name))
+    """Megabytes of each case; the ratio is to one run without a log."""
+    peaks: dict[str, float] = {}
+    for name in QUICK if context.quick else CASES:
+        context.say(f"memory: {name}")
+        peaks[name] = peak_of(name)
     rows = []
-    for name, values in peaks.items():
-        shares = valued(GROUP, name, "MB", [one / base for one, base in zip(values, peaks[ONE_RUN], strict=True)])
-        tolerance = TOLERANCE if name.startswith("sweep") else None
-        rows.append(replace(shares, value=sorted(values)[len(values) // 2], tolerance=tolerance))
+    for name, peak in peaks.items():
+        row = valued(GROUP, name, "MB", [peak / peaks[ONE_RUN]], tolerance=TOLERANCE if name.startswith("sweep") else None)
+        rows.append(replace(row, value=peak))
     return rows

@@ -68,7 +68,6 @@ CASES: dict[str, Callable[[], None]] = {
     "one run of it, events logged": one_run(True),
     "sweep of 40 sets, 1 thread": sweep(40, 1),
     "sweep of 40 sets, 2 threads": sweep(40, 2),
-    "sweep of 1,000 sets, 1 thread": sweep(1000, 1),
     "sweep of 1,000 sets, 2 threads": sweep(1000, 2),
     "sweep of 200 sets with indicators of their own, 2 threads": sweep(200, 2, True),
     "main.py --no-charts --quiet, one coin": command_line("--no-charts", "--quiet"),

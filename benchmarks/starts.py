@@ -17,6 +17,7 @@ QUIET = "main.py --no-charts --quiet, warm, one coin on cached bars"
 WHOLE = "main.py, warm, one coin on cached bars"
 IMPORT = "import backtest"
 TOLERANCE = 0.25
+ROUNDS = 5
 
 
 def fill_cache(folder: Path) -> None:
@@ -44,7 +45,7 @@ def start_rows(context: Context) -> list[Row]:
         }
         rows = [] if context.quick else _cold(folder, commands, context)
         samples = {name: Samples() for name in commands}
-        for turn in range(-1, context.rounds(5, 9)):  # the first round fills the disk's cache and is not counted
+        for turn in range(-1, ROUNDS):  # the first round fills the disk's cache and is not counted
             context.say(f"starts, round {turn + 2}")
             for name, arguments in commands.items():
                 _sample(samples[name], arguments, turn >= 0)

@@ -17,7 +17,7 @@ from time import perf_counter, process_time
 from benchmarks.calibration import calibration
 
 Work = Callable[[], object]
-SHORTEST = 0.004  # processor seconds of a sample, at least
+SHORTEST = 0.01  # processor seconds of a sample, at least
 
 
 @dataclass
