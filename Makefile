@@ -20,7 +20,7 @@ help:
 	@echo "make test         style, types, layers and the default tests"
 	@echo "make test-all     the same with the slow tests, then without the compiler (coverage), then with bounds checks"
 	@echo "make lint         style, types and layers alone"
-	@echo "make bench        the quick benchmarks"
+	@echo "make bench        the quick benchmarks, judged against benchmarks/baseline.json"
 	@echo "make constraints  renew constraints.txt from what pip installs today"
 	@echo "make clean        remove the environment and everything made from the sources"
 
@@ -57,7 +57,7 @@ test-all: lint
 	NUMBA_BOUNDSCHECK=1 $(PYTEST)
 
 bench: $(TEST)
-	$(BIN)/python -m benchmarks --quick
+	$(BIN)/python -m benchmarks --quick --compare benchmarks/baseline.json
 
 # Installs without constraints into a fresh environment and keeps the versions that came.
 constraints:

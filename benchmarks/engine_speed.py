@@ -1,82 +1,72 @@
-"""Bars per second of the compiled loop: with and without the log, and with parts switched off to see where the time goes."""
+"""Nanoseconds a bar of the compiled loop and of whole calls of `bt.run`, beside the floor, on several markets."""
 
 from __future__ import annotations
 
-from statistics import median
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import backtest as bt
-from backtest.align import align
-from backtest.run import feed_of, instrument_terms
-from backtest.strategy import program_of
-from benchmarks.floor import floor_of
-from benchmarks.timing import alternate, ratio_to
-from engine.machine import Machine
+from benchmarks.cases import ADAPTIVE, CASES, INDICATORS, WHOLE
+from benchmarks.context import Context
+from benchmarks.floor import FLOOR, floor_of
+from benchmarks.loops import Loop, loop_of
+from benchmarks.market import folder_of_real_bars, label, real, simulated, stretched
+from benchmarks.rows import Row, timed
+from benchmarks.timing import Samples, alternate
 
-FLOOR = "floor: one pass, two compares, one store"
-
-# What is measured: name -> (strategy, log).
-CASES: dict[str, tuple[Any, bool]] = {
-    "adaptive grid, events logged": (bt.AdaptiveGrid(), True),
-    "adaptive grid, no log": (bt.AdaptiveGrid(), False),
-    "  of it: without stops": (bt.AdaptiveGrid(atr_sl_mult=0.0), False),
-    "  of it: one level a side": (bt.AdaptiveGrid(grid_levels=1), False),
-    "  of it: 20 levels a side": (bt.AdaptiveGrid(grid_levels=20), False),
-    "  of it: quiet bars (entries too far to fill)": (
-        bt.AdaptiveGrid(kappa=0.0001, gamma=0.0, regen_drift=1000.0, regime_threshold=10.0),
-        False,
-    ),
-    "static grid, events logged": (bt.StaticGrid(), True),
-    "static grid, no log": (bt.StaticGrid(), False),
-}
-ACCOUNT = bt.Account()
-INDICATORS = "indicators of the adaptive grid"
+GATED_GROUP = "engine"
+# The loop beside the calibration moves little between machines; the floor is bound by memory and is no measure of ours.
+TOLERANCE = 0.25
 
 
-def engine_rows(market: bt.Market, rounds: int) -> list[dict[str, Any]]:
-    """Rows of the table: nanoseconds a bar, bars a second, ratio to the floor. Indicators are timed apart and not in the loop's rows."""
-    aligned = align(market)
-    machines: dict[str, Any] = {}
-    candidates: dict[str, Any] = {}
-    events: dict[str, int] = {}
-    for name, (strategy, log) in CASES.items():
-        feed, _, start = feed_of(aligned, strategy.warmup_bars())
-        machine = Machine.build(
-            program_of(strategy),
-            [strategy.record()],
-            [instrument_terms(market.instrument, 1.0)],
-            ACCOUNT,
-            bt.Execution(),
-            aligned.timeframe.ms,
-            log,
-        )
-        indicators = machine.indicators(feed)
-        machines[name] = machine
-
-        def once(machine: Machine = machine, feed: Any = feed, indicators: Any = indicators, start: int = start) -> None:
-            machine.reset(ACCOUNT.capital)
-            machine.run(feed, indicators, start)
-
-        candidates[name] = once
-        if name == "adaptive grid, no log":
-            candidates[INDICATORS] = lambda machine=machine, feed=feed: machine.indicators(feed)
-            candidates[FLOOR] = floor_of(feed.bars[0])
-            bars = feed.bars.shape[2] - start
-    times = alternate(candidates, rounds)
-    for name, machine in machines.items():
-        events[name] = int(machine.accounts["events"][0])
-    rows = []
-    for name in [*CASES, INDICATORS, FLOOR]:
-        seconds = median(times[name]["process"])
-        rows.append(
-            {
-                "name": name,
-                "group": "engine",
-                "ns_per_bar": seconds / bars * 1e9,
-                "ns_per_bar_best": min(times[name]["process"]) / bars * 1e9,
-                "bars_per_second": bars / seconds,
-                "ratio_to_floor": ratio_to(times, name, FLOOR),
-                "events_per_bar": events[name] / bars if name in events else None,
-            }
-        )
+def engine_rows(context: Context) -> list[Row]:
+    """The engine on the simulated market that is judged; in a whole run on the other markets too."""
+    rows = market_rows(GATED_GROUP, simulated(), context, context.rounds(15, 31), TOLERANCE)
+    if context.quick:
+        return rows
+    for place, market in enumerate(other_markets(context)):
+        rows += market_rows(f"engine {place + 2}", market, context, 11, None)
     return rows
+
+
+def other_markets(context: Context) -> list[bt.Market]:
+    """One and six years of 15m, two years of 1m: real where there are such bars, else simulated."""
+    folder = folder_of_real_bars(context.data_dir)
+    minutes = stretched(simulated("1m"), 2 * 366 * 24 * 60)
+    if folder is None:
+        year = simulated(start="2024-01-01", end="2025-01-01")
+        return [year, stretched(simulated(), 6 * 365 * 96), minutes]
+    return [real(folder), real(folder, "2025-01-01", "2026-01-01"), stretched(simulated(), 6 * 365 * 96), minutes]
+
+
+def market_rows(group: str, market: bt.Market, context: Context, rounds: int, tolerance: float | None) -> list[Row]:
+    """Rows of one market: the loop of every case, the indicators, the floor, and whole calls of `bt.run`, all in turn."""
+    context.say(label(market))
+    loops = {name: loop_of(market, strategy, log) for name, (strategy, log) in CASES.items()}
+    bars = loops[ADAPTIVE].bars
+    candidates: dict[str, Any] = {name: loop.run for name, loop in loops.items()}
+    candidates[INDICATORS] = loops[ADAPTIVE].indicators
+    candidates[FLOOR] = floor_of(loops[ADAPTIVE].feed.bars[0])
+    for name, (strategy, log) in WHOLE.items():
+        candidates[name] = partial(bt.run, market, strategy, log=log)
+    samples = alternate(candidates, rounds)
+    rows = [_row(group, name, samples, bars, tolerance, loops) for name in candidates]
+    return [replace(row, note=label(market)) for row in rows]
+
+
+def _row(group: str, name: str, samples: Mapping[str, Samples], bars: int, tolerance: float | None, loops: Mapping[str, Loop]) -> Row:
+    counts: dict[str, float | None] = {
+        "million_bars_per_second": bars / sorted(samples[name].process)[len(samples[name].process) // 2] / 1e6,
+        "times_the_floor": samples[name].against(samples[FLOOR]),
+    }
+    of = WHOLE_OF.get(name, name)
+    if of in loops:
+        counts |= loops[of].per_bar()
+    judged = None if name == FLOOR else tolerance
+    return timed(group, name, "ns a bar", samples[name], 1e9 / bars, tolerance=judged, counts=counts)
+
+
+# The case whose events a whole call has.
+WHOLE_OF = {whole: next(name for name, case in CASES.items() if case == WHOLE[whole]) for whole in WHOLE}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gridcore.compile import kernel
+
+FLOOR = "floor: one pass, two compares, one store"
 
 
 @kernel
@@ -18,7 +22,7 @@ def floor_pass(high, low, close, upper, lower, equity):
     return touched
 
 
-def floor_of(bars: np.ndarray) -> object:
+def floor_of(bars: np.ndarray) -> Callable[[], object]:
     """The floor pass on `bars` (5, n), as a function without arguments."""
     equity = np.empty(bars.shape[1])
     high, low, close = (np.ascontiguousarray(bars[row]) for row in (1, 2, 3))

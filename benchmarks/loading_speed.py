@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import tempfile
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +14,9 @@ from backtest.data.cache.layout import folder_of
 from backtest.data.cache.store import Cache
 from backtest.data.series import SeriesName
 from backtest.data.timeframe import DAY, Timeframe, parse_utc
-from benchmarks.timing import alternate, ratio_to
+from benchmarks.context import Context
+from benchmarks.rows import Row, timed
+from benchmarks.timing import alternate
 
 _SPANS = (("15m", 4 * 365), ("1m", 365))
 _START = parse_utc("2021-01-01", "start")
@@ -35,8 +35,9 @@ def made_up_bars(timeframe: Timeframe, days: int) -> tuple[np.ndarray, np.ndarra
     return _START + timeframe.ms * np.arange(bars, dtype=np.int64), values
 
 
-def loading_rows(rounds: int) -> list[dict[str, Any]]:
+def loading_rows(context: Context) -> list[Row]:
     """Rows of the table: milliseconds, and the ratio to pandas.read_parquet of the same files."""
+    context.say("loading bars from the cache")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         cache = Cache(Path(folder))
@@ -48,25 +49,16 @@ def loading_rows(rounds: int) -> list[dict[str, Any]]:
             load = functools.partial(
                 bt.load, "BTC", source="cache", exchange="made_up", timeframe=name, cache_dir=folder, warmup=0, max_gap_pct=0.0
             )
-            candidates = {
-                f"read {name} from the cache, hashes verified": functools.partial(cache.read, series),
-                f"bt.load {name} from the cache": load,
-                f"pandas.read_parquet of the same files, {name}": functools.partial(pd.read_parquet, files),
-            }
-            times = alternate(candidates, rounds)
-            floor = list(candidates)[-1]
-            rows += [
+            by_pandas = f"pandas.read_parquet of the same files, {name}"
+            samples = alternate(
                 {
-                    "name": candidate,
-                    "group": "loading",
-                    "bars": int(time.size),
-                    "milliseconds": 1e3 * median(times[candidate]["wall"]),
-                    "cpu_milliseconds": 1e3 * median(times[candidate]["process"]),
-                    "ratio_to_pandas": median(
-                        mine / base for mine, base in zip(times[candidate]["wall"], times[floor]["wall"], strict=True)
-                    ),
-                    "cpu_ratio_to_pandas": ratio_to(times, candidate, floor),
-                }
-                for candidate in candidates
-            ]
+                    f"read {name} from the cache, hashes verified": functools.partial(cache.read, series),
+                    f"bt.load {name} from the cache": load,
+                    by_pandas: functools.partial(pd.read_parquet, files),
+                },
+                context.rounds(5, 15),
+            )
+            for candidate, one in samples.items():
+                counts = {"bars": time.size, "times_pandas": one.against(samples[by_pandas], wall=True)}
+                rows.append(timed("loading", candidate, "ms", one, 1e3, counts=counts))
     return rows

@@ -17,7 +17,10 @@ from backtest.optimization.arguments import build_parser as optimizer_parser
 from backtest.optimization.study_commands import COMMANDS
 from backtest.optimization.study_commands import build_parser as study_parser
 from backtest.parameter_reference import sections
+from benchmarks.__main__ import parser as benchmarks_parser
 from benchmarks.controls.__main__ import parser as controls_parser
+from benchmarks.gate_check import parser as gate_check_parser
+from benchmarks.instructions import parser as instructions_parser
 from engine.records import LABELS
 from tests.conftest import COMPILED
 
@@ -94,7 +97,8 @@ def test_options_exist() -> None:
     known = {*build_parser().option_names([]), *data_parser().option_names(["fetch", "list", "check", "import", "export"])}
     known |= {*optimizer_parser().option_names([]), *study_parser().option_names(COMMANDS)}
     known |= {option for path in EXAMPLES for option in re.findall(r'add_argument\("(--[a-z-]+)"', path.read_text(encoding="utf-8"))}
-    known |= set(re.findall(r"--[a-z-]+", controls_parser().format_help()))
+    for parser in (controls_parser, benchmarks_parser, gate_check_parser, instructions_parser):
+        known |= set(re.findall(r"--[a-z-]+", parser().format_help()))
     named = {(name, option) for name, text in TEXTS.items() for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)}
     assert len(named) > 10
     assert {(name, option) for name, option in named if option not in known} == set()
