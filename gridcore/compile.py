@@ -129,7 +129,7 @@ def inlined_kernel(function: Callable[..., Any]) -> Any:
 
     A call between kernels costs some twenty instructions, for arguments on the stack and the status that comes back.
     """
-    return _compile(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+    return _compile(function, linking.INNER, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
 
 
 def entry_kernel(function: Callable[..., Any]) -> Any:
