@@ -21,7 +21,7 @@ from backtest.data.atomic import write_atomically
 from engine.errors import InputError
 
 MAGIC = b"GRIDSTEP"
-SCHEMA = 1
+SCHEMA = 2
 _PREFIX = struct.Struct("<8sII32s")
 # Types of plain arrays in a snapshot; records have the types of the program that reads it.
 _PLAIN = ("float64", "int64", "int8")

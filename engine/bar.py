@@ -1,6 +1,5 @@
 """One bar of the exchange for every instrument of a wallet: walk, funding, delisting, marking."""
 
-
 from engine.fills import close_lot, settle_when_flat
 from engine.journal import record_event
 from engine.liquidation import liquidate_account

@@ -1,7 +1,7 @@
 """Events of the bar in hand, and the running totals they feed."""
 
 from engine.records import MAX_EVENTS, TOO_MANY_EVENTS
-from gridcore.compile import inlined_kernel, machine_kernel
+from gridcore.compile import inlined_kernel
 
 
 @inlined_kernel

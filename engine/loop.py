@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from engine.bar import CLOSE, HIGH, LOW, OPEN, VOLUME, account_gross, after_walk, close_bar, exchange_single, exchange_together
 from engine.journal import flush_events
 from engine.matching import walk_path, walk_quietly
 from engine.orders import refresh_triggers, write_all_rungs
-from engine.quoting import write_planned_stops
+from engine.quoting import write_all_exits, write_planned_stops
 from engine.records import ABSENT, GAP, LOG_FULL, LONG, OK, SHORT, TRADED
 from engine.risk_gates import gates_after, gates_before, queue_closes
 from engine.valuation import account_equity, gross_notional, is_flat, unrealized
@@ -81,11 +83,10 @@ def finish_plain_bar(account, state, instrument):
 @inlined_kernel
 def lay_rows(indicators, first, rows):
     """Lay out the indicators of bars `first` on, a row a bar: `indicators` (columns, bars) to `rows` (bars, columns)."""
-    count = min(rows.shape[0], indicators.shape[1] - first)
     for field in range(rows.shape[1]):
-        column = indicators[field]
-        for j in range(count):
-            rows[j, field] = column[first + j]
+        column = indicators[field, first : first + rows.shape[0]]
+        for j in range(column.size):
+            rows[j, field] = column[j]
 
 
 def run_alone(arguments):
@@ -157,14 +158,18 @@ def run_alone(arguments):
         if gated and account["closing"] != 0:
             # After the decisions, which must not keep what a rule closes.
             queue_closes(account, states, terms)
-        if own_kinds[i] == TRADED:
-            if walk_quietly(account, state, instrument, terms, opens[i], highs[i], lows[i], closes[i]) == 0:
-                walk_path(account, states, instruments, terms, journal, opens[i], highs[i], lows[i], closes[i], volumes[i])
-        elif own_kinds[i] == GAP:
+        # An index that cannot be negative saves the compiled code from testing whether it counts from the end.
+        bar = np.uint32(i)
+        kind = own_kinds[bar]
+        if kind == TRADED:
+            open_, high, low, close = opens[bar], highs[bar], lows[bar], closes[bar]
+            if walk_quietly(account, state, instrument, terms, open_, high, low, close) == 0:
+                walk_path(account, states, instruments, terms, journal, open_, high, low, close, volumes[bar])
+        elif kind == GAP:
             state["gap_bars"] += 1
-            state["mark"] = closes[i]
-        if settlements[i] == settlements[i + 1] and i < plain_stop:
-            equity[i] = finish_plain_bar(account, state, instrument)
+            state["mark"] = closes[bar]
+        if settlements[bar] == settlements[np.uint32(i + 1)] and i < plain_stop:
+            equity[bar] = finish_plain_bar(account, state, instrument)
         else:
             equity[i] = finish_bar(
                 account, states, instruments, terms, journal, i, kinds, funding_offsets, funding_rates, funding_marks, last_bars, bar_count
@@ -267,4 +272,5 @@ def decide_bar(arguments):
         # The caller looks at the books, so what the loop would write only when a bar comes near it is written now.
         write_planned_stops(account, states[k], instruments[k])
         write_all_rungs(states[k], instruments[k], terms)
+        write_all_exits(account, states[k], instruments[k], terms)
         refresh_triggers(states[k])

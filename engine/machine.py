@@ -12,6 +12,7 @@ from engine.account import Account
 from engine.errors import InputError
 from engine.evaluation import Evaluation
 from engine.execution import Execution
+from engine.orders import NO_TRIGGERS
 from engine.records import (
     LOG_FULL,
     MAX_EVENTS,
@@ -26,7 +27,6 @@ from engine.records import (
     state_dtype,
     terms_dtype,
 )
-from engine.orders import NO_TRIGGERS
 from engine.risk_gates import gates_record, open_gates
 from gridcore.constants import MAX_TIERS
 from gridcore.indicators import average_true_range

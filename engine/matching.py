@@ -7,7 +7,7 @@ from engine.fills import covered_qty, fill_order, left_with_nothing, settle_when
 from engine.liquidation import NO_BREACH, breach_here, breach_on_the_way, liquidate
 from engine.orders import copy_order, met_by_rising, next_living, place_own_exits, planned_edge, sum_up_triggers, write_rungs
 from engine.positions import find_lot
-from engine.quoting import write_planned_stops
+from engine.quoting import write_next_exit, write_planned_stops
 from engine.records import BOOKS, ENTRY, MARKET_BOOK, RECENTER_LABEL, STOP, TAKE_PROFIT
 from engine.risk_gates import watch_floors
 from engine.valuation import cannot_breach, rest_of_account, unrealized
@@ -150,11 +150,14 @@ def fill_trigger(state, instrument, terms, book, order):
 
 
 @inlined_kernel
-def pass_order(state, instrument, terms, book, place):
-    """Move on behind the order at `place` to the next living one; a ladder's further rungs are written when they come next."""
+def pass_order(account, state, instrument, terms, book, place):
+    """Move on behind the order at `place` to the next living one; what is not yet written of a book is, when it comes next."""
     place = next_living(state, book, place)
     if book < 2 and place == state["order_count"][book] and state["next_rung"][book] < state["last_rung"][book]:
         write_rungs(state, instrument, terms, book, state["last_rung"][book])
+        place = next_living(state, book, place)
+    elif 2 <= book < 4 and place == state["order_count"][book] and state["next_exit"][book - 2] < state["last_exit"][book - 2]:
+        write_next_exit(account, state, instrument, terms, book - 2)
         place = next_living(state, book, place)
     state["cursor"][book] = place
 
@@ -211,7 +214,7 @@ def walk_open(account, state, instrument, terms, journal, value, margin, price, 
             if direction * (fill_trigger(state, instrument, terms, book, order) - price) > tolerance:
                 break
             execute(account, state, instrument, terms, journal, book, place, volume)
-            pass_order(state, instrument, terms, book, place + 1)
+            pass_order(account, state, instrument, terms, book, place + 1)
             if left_with_nothing(account, state):
                 return UNSETTLED
             breach = breach_here(account, state, instrument, terms, rest, others_hold)
@@ -283,7 +286,7 @@ def walk_to(account, state, instrument, terms, journal, value, margin, start, ta
             break
         place = state["cursor"][book]
         execute(account, state, instrument, terms, journal, book, place, volume)
-        pass_order(state, instrument, terms, book, place + 1)
+        pass_order(account, state, instrument, terms, book, place + 1)
         if left_with_nothing(account, state):
             return UNSETTLED
         note_path_equity(account, account["wallet"] + value + unrealized(state, instrument, trigger))

@@ -9,7 +9,6 @@ import numpy as np
 from engine.records import BOOKS, ENTRY, MARKET, MARKET_BOOK, MAX_LOTS, STOP, TAKE_PROFIT, TOO_MANY_ORDERS
 from gridcore.compile import inlined_kernel, machine_kernel
 
-
 # The nearest triggers of empty books: infinitely far on the side that `met_by_rising` says.
 NO_TRIGGERS = (-np.inf, np.inf, np.inf, -np.inf, -np.inf, np.inf)
 
@@ -56,6 +55,15 @@ def write_order(order, order_id, trigger, price, qty, lot, level, label):
     order["attached"] = 0
 
 
+@inlined_kernel
+def come_nearer(state, book, trigger):
+    """Take up the trigger of an order that was written into a book."""
+    if met_by_rising(book) > 0.0:
+        state["near"][book] = min(state["near"][book], trigger)
+    else:
+        state["near"][book] = max(state["near"][book], trigger)
+
+
 @machine_kernel
 def place_order(account, state, kind, side, trigger, price, qty, lot, level, label):
     """Put an order into its book and return its record's index, -1 when the book is full."""
@@ -76,6 +84,8 @@ def place_order(account, state, kind, side, trigger, price, qty, lot, level, lab
     state["order_count"][book] = count + 1
     # It may stand before orders that have filled and are still in the book.
     state["head"][book] = min(state["head"][book], place)
+    if kind != MARKET:
+        come_nearer(state, book, trigger)
     state["orders_placed"] += 1
     return place
 
@@ -99,6 +109,7 @@ def write_rungs(state, instrument, terms, side, stop):
             price = state["rung_price"][side, level]
             trigger = limit_trigger(terms, instrument, price, direction)
             write_order(orders[book, place], order_id, trigger, price, state["rung_qty"][side, level], -1, level, side)
+            come_nearer(state, book, trigger)
             place += 1
             order_id += 1
     state["next_order_id"] = order_id
@@ -114,25 +125,33 @@ def write_all_rungs(state, instrument, terms):
             write_rungs(state, instrument, terms, side, state["last_rung"][side])
 
 
-@machine_kernel
+@inlined_kernel
 def cancel_book(state, book):
     """Cancel every order of a book except lots' own exits."""
-    state["near"][book] = np.inf * met_by_rising(book)
     if book < 2:
         state["last_rung"][book] = state["next_rung"][book]
+    elif book < 4:
+        state["last_exit"][book - 2] = state["next_exit"][book - 2]
+    state["head"][book] = 0
     if state["attached_count"] == 0:
         state["order_count"][book] = 0
-        state["head"][book] = 0
+        state["near"][book] = np.inf * met_by_rising(book)
         return
+    keep_attached(state, book)
+
+
+@machine_kernel
+def keep_attached(state, book):
+    """Take every order out of a book that is not a lot's own exit."""
     orders = state["orders"]
     kept = 0
-    for j in range(state["head"][book], state["order_count"][book]):
+    for j in range(state["order_count"][book]):
         if orders[book, j]["alive"] == 1 and orders[book, j]["attached"] == 1:
             if kept != j:
                 copy_order(orders[book, j], orders[book, kept])
             kept += 1
     state["order_count"][book] = kept
-    state["head"][book] = 0
+    next_living(state, book, 0)
 
 
 @machine_kernel
@@ -162,6 +181,7 @@ def cancel_all_orders(state):
         state["resting_notional"][side] = 0.0
         state["planned_lots"][side] = 0
         state["last_rung"][side] = state["next_rung"][side]
+        state["last_exit"][side] = state["next_exit"][side]
         for j in range(state["lot_count"][side]):
             state["lots"][side, j]["pending"] = 0
     refresh_triggers(state)

@@ -255,6 +255,15 @@ state_dtype = np.dtype(
         # rungs of a ladder that rest and are not yet written into their books (engine.quoting.rest_nearest)
         ("next_rung", i8, (2,)),  # first of them
         ("last_rung", i8, (2,)),  # one past the last; equal: none
+        # exits of a side's best lots that rest and are not yet written (engine.quoting.rest_ranked_exits)
+        ("next_exit", i8, (2,)),  # rank of the first of them
+        ("last_exit", i8, (2,)),  # one past the last rank; equal: none
+        ("exits_below", i8, (2,)),  # lots with smaller ids have a rank
+        ("least_gain", f8),  # the least they gain, share of the entry
+        ("exit_close", f8, (2,)),  # last close when they were quoted
+        ("exit_entry", f8, (2,)),  # entry and id of the lot of the last exit written
+        ("exit_lot", i8, (2,)),
+        ("rungs", i8),  # levels of the strategy's ladder
         ("rung_total", f8, (2,)),  # notional of the whole ladder, quote currency; NaN: unknown, or a rung is too small for an order
         # counters
         ("wanted_rungs", i8),

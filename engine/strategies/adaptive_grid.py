@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.journal import record_event
 from engine.loop import decide_bar, run_alone, run_together
-from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers, sum_up_triggers
+from engine.orders import cancel_entries, cancel_take_profits, sum_up_triggers
 from engine.positions import arm_all_levels
 from engine.quoting import (
     close_at_market,
@@ -18,6 +18,7 @@ from engine.quoting import (
     place_take_profit,
     plan_stop_stages,
     rest_nearest,
+    rest_ranked_exits,
     sum_up_rungs,
 )
 from engine.records import (
@@ -270,7 +271,7 @@ def quote_entries(p, account, state, instrument, terms, memory, regime, allowed,
             memory["entries_complete"] = min(memory["entries_complete"], complete)
 
 
-@machine_kernel
+@inlined_kernel
 def quote_exits(p, close, account, state, instrument, terms, memory, side, riding):
     """Take-profits of a side: the best lot takes the nearest level of the other side; riding lots carry none."""
     tick = instrument["tick_size"]
@@ -287,6 +288,8 @@ def quote_exits(p, close, account, state, instrument, terms, memory, side, ridin
     if side == LONG and riding == 1:
         ranked -= int(np.ceil(p["trailing_reserve_pct"] * ranked - 1e-9))
     least = p["tp_min_profit"] + max(0.0, 2.0 * terms["fee_maker"])
+    if ranked > 0 and not any_pending and rest_ranked_exits(account, state, instrument, terms, side, ranked, close, least):
+        return
     rank = 0
     for j in range(count - 1, -1, -1):
         if rank >= ranked:
@@ -395,7 +398,6 @@ def decide(p, x, account, state, instrument, terms, journal, memory):
         cancel_take_profits(state)
         quote_exits(p, close, account, state, instrument, terms, memory, LONG, riding)
         quote_exits(p, close, account, state, instrument, terms, memory, SHORT, riding)
-        refresh_triggers(state)
     if p["atr_sl_mult"] > 0.0:
         distance = p["atr_sl_mult"] * atr
         plan_stop_stages(account, state, instrument, LONG, distance)

@@ -58,11 +58,11 @@ MUTATIONS = (
     Mutation("a shortfall is not credited", "settle_when_flat", '["wallet"] = 0.0', '["wallet"] = -missing'),
     Mutation("a liquidated account trades on", "finish_liquidation", 'after_liquidation"] == 0', 'after_liquidation"] == 2'),
     # decisions
-    Mutation("a decision sees the bar it trades in", "run_bars", "i - 1]", "i]"),
+    Mutation("a decision sees the bar it trades in", "run_alone", "i - 1 - laid", "i - laid"),
     Mutation("a decision's equity leaves out unrealized PnL", "close_bar", '["equity"] = equity', '["equity"] = account["wallet"]'),
     Mutation("the limits forget the entries already quoted", "rest_ladder", "resting += notional", "resting = notional"),
     Mutation("the margin test forgets the other coins' entries", "ready_to_decide", 'state["resting_notional"][LONG] +', "0.0 *"),
-    Mutation("stop stage 2 stands before stage 1", "place_stop_stages", "1.5 * distance", "0.5 * distance"),
+    Mutation("stop stage 2 stands before stage 1", "place_stages", "1.5 * distance", "0.5 * distance"),
     Mutation("the worst lot is the best", "worst_lot", 'range(state["lot_count"][side])', 'range(state["lot_count"][side] - 1, -1, -1)'),
     Mutation("inventory skews the grid the wrong way", "regenerate", "anchor - min(max(shift", "anchor + min(max(shift"),
     Mutation("lots that ride are rounded down", "quote_exits", "np.ceil(", "np.floor("),

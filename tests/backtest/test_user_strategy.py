@@ -123,7 +123,7 @@ def test_what_has_filled_leaves_the_books() -> None:
 
 def test_strategies_of_one_decide_share_its_loops() -> None:
     first, second = brackets(), brackets(profit=0.002)
-    assert first.program.run is second.program.run
+    assert first.program.run_alone is second.program.run_alone
     assert first.program is first.program
 
 

@@ -59,7 +59,7 @@ def test_a_warm_start_compiles_nothing(strategy: str) -> None:
     second = kinds_of_run(strategy)
     assert second["compiled"] == []
     assert more_than_one(second["kernels"]) == {}
-    assert len(second["kernels"][f"engine.strategies.{strategy}.run_bars"]) == 1
+    assert len(second["kernels"][f"engine.strategies.{strategy}.run_alone"]) == 1
 
 
 @pytest.mark.slow
