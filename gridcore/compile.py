@@ -138,15 +138,16 @@ def entry_kernel(function: Callable[..., Any]) -> Any:
 
 
 def _compile(function: Callable[..., Any], pipeline: Any, cached: bool = True, **options: Any) -> Any:
-    # The machine code of an entry holds that of all it calls: inner functions need not be kept.
     if pipeline is not None:
         options["pipeline_class"] = pipeline
-        cached = cached and pipeline is not linking.INNER
     # The cache location is read when the function is decorated; other packages' numba settings stay as they are.
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE_FOLDER)
     try:
-        return _once_per_type(njit(cache=cached, nogil=True, error_model="numpy", **options)(function))
+        compiled = njit(cache=cached, nogil=True, error_model="numpy", **options)(function)
+        if cached and pipeline is not None and pipeline is linking.INNER and not config.DISABLE_JIT:
+            compiled._cache = linking.InnerCache(function)  # noqa: SLF001 - numba has no other way to set it
+        return _once_per_type(compiled)
     finally:
         config.CACHE_DIR = before
 

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.core import codegen, compiler, typed_passes
-from numba.core.compiler_machinery import LoweringPass, register_pass
+import llvmlite.binding as llvm
+from numba.core import caching, codegen, compiler
 from numba.core.environment import lookup_environment
+from numba.core.runtime import rtsys
 
 _ENVIRONMENT = "_ZN08NumbaEnv"  # how the names of numba's environment variables begin
 
 # What is used of numba's code library, none of it promised.
 _NEEDED = (
-    "_check_llvm_bugs",
     "_ensure_finalized",
     "_finalize_dynamic_globals",
     "_finalize_final_module",
@@ -34,6 +34,7 @@ _NEEDED = (
     "finalize",
     "get_pointer_to_function",
 )
+_NEEDED_OF_GENERATOR = ("_check_llvm_bugs", "_module_pass_manager", "_pass_builder")
 _BASE: Any = getattr(codegen, "JITCodeLibrary", object)
 
 
@@ -59,8 +60,14 @@ class _UnoptimisedLibrary(_BASE):  # type: ignore[misc]
         self._linking_libraries.append(library)
 
     def add_llvm_module(self, module: Any) -> None:
-        """Take in freshly lowered code."""
+        """Take in freshly lowered code, less what is plainly unused: addresses of Python objects, which no cache can keep."""
         module.data_layout = self._codegen._data_layout
+        builder = self._codegen._pass_builder()
+        passes = llvm.create_new_module_pass_manager()
+        passes.add_sroa_pass()
+        passes.add_aggressive_dce_pass()
+        passes.add_global_dead_code_eliminate_pass()
+        passes.run(module, builder)
         self._final_module.link_in(module)
 
     def _callees(self) -> list[Any]:
@@ -69,13 +76,14 @@ class _UnoptimisedLibrary(_BASE):  # type: ignore[misc]
         waiting = list(reversed(self._linking_libraries))
         while waiting:
             library = waiting.pop()
-            if library not in found and library is not self:
+            if library not in found and library not in (self, rtsys.library):
                 found[library] = None
                 if isinstance(library, InnerLibrary):
                     waiting.extend(reversed(library._linking_libraries))
         return list(found)
 
     def _link_callees(self, module: Any) -> None:
+        # numba's runtime is left to whoever emits: every library has it among its callees.
         for library in self._callees():
             self._reload_init.update(library._reload_init)
             own = library.own_module() if isinstance(library, InnerLibrary) else library._get_module_for_linking()
@@ -105,6 +113,21 @@ class InnerLibrary(_UnoptimisedLibrary):
             self._closed_module = closed
         return self._closed_module
 
+    def serialize_using_object_code(self) -> Any:
+        """What the cache keeps of it: the code with all it calls, not compiled any further."""
+        self._ensure_finalized()
+        return self.name, self._get_module_for_linking().as_bitcode()
+
+    @classmethod
+    def restored(cls, generator: Any, kept: Any) -> InnerLibrary:
+        """The library that `serialize_using_object_code` gave away."""
+        name, bitcode = kept
+        library = cls(generator, name)
+        library._final_module = library._shared_module = library._closed_module = llvm.parse_bitcode(bitcode)
+        library._finalize_dynamic_globals()
+        library._finalized = True
+        return library
+
     def get_pointer_to_function(self, _name: str) -> int:
         """There is no machine code to point to."""
         self._ensure_finalized()
@@ -126,6 +149,7 @@ class EntryLibrary(_UnoptimisedLibrary):
         module = self._final_module
         own = {function.name for function in module.functions if not function.is_declaration}
         self._link_callees(module)
+        module.link_in(rtsys.library._get_module_for_linking(), preserve=True)
         for function in module.functions:
             # Nobody else calls these copies, so that the optimiser may drop what it has inlined everywhere.
             if not function.is_declaration and function.name not in own:
@@ -142,37 +166,73 @@ class EntryLibrary(_UnoptimisedLibrary):
 
     def _finalize_specific(self) -> None:
         super()._finalize_specific()
-        for variable in self._final_module.global_variables:
-            if variable.name.startswith(_ENVIRONMENT) and (environment := lookup_environment(variable.name)) is not None:
-                self._codegen.set_env(variable.name, environment)
+        for environment in _environments_of(self._final_module):
+            self._codegen.set_env(environment.env_name, environment)
+
+
+def _environments_of(module: Any) -> list[Any]:
+    """The environments of all functions in `module` that numba knows."""
+    named = [variable.name for variable in module.global_variables if variable.name.startswith(_ENVIRONMENT)]
+    return [found for name in named if (found := lookup_environment(name)) is not None]
+
+
+class _InnerCacheImplementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    """How inner functions are kept: a user's own strategy, compiled in each process, starts from them."""
+
+    def get_filename_base(self, fullname: str, abiflags: str) -> str:
+        """A name of its own, for a kernel is kept as an entry too."""
+        return f"inner-{super().get_filename_base(fullname, abiflags)}"
+
+    def reduce(self, result: Any) -> Any:
+        """What is written for a compiled function."""
+        *parts, _ = result._reduce()
+        known = [environment for environment in _environments_of(result.library._get_module_for_linking()) if environment.can_cache()]
+        return (*parts, tuple(known))
+
+    def rebuild(self, target_context: Any, payload: Any) -> Any:
+        """Read a compiled function back, without making machine code of it."""
+        kept, description, environment, signature, object_mode, lifted, annotation, reload_init, environments = payload
+        for reload in reload_init:
+            reload()
+        library = InnerLibrary.restored(target_context.codegen(), kept)
+        return compiler.compile_result(
+            target_context=target_context,
+            typing_context=target_context.typing_context,
+            library=library,
+            environment=environment,
+            entry_point=target_context.get_executable(library, description, environment),
+            fndesc=description,
+            type_annotation=annotation,
+            signature=signature,
+            objectmode=object_mode,
+            lifted=lifted,
+            reload_init=reload_init,
+            referenced_envs=environments,
+        )
+
+
+class InnerCache(caching.FunctionCache):  # type: ignore[misc]
+    """The disk cache of an inner function."""
+
+    _impl_class = _InnerCacheImplementation
 
 
 def _pipeline(library_class: type) -> Any:
     """Make numba's compiler, with code libraries of another class."""
 
-    @register_pass(mutates_CFG=False, analysis_only=True)
-    class ChooseLibrary(LoweringPass):  # type: ignore[misc]
-        _name = f"choose_{library_class.__name__}"
-
-        def run_pass(self, state: Any) -> bool:
-            state.library = library_class(state.targetctx.codegen(), state.func_id.func_qualname)
-            state.library.enable_object_caching()
-            return True
-
-    class Pipeline(compiler.CompilerBase):  # type: ignore[misc]
-        def define_pipelines(self) -> list[Any]:
-            manager = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
-            place = [kind for kind, _ in manager.passes].index(typed_passes.NativeLowering)
-            manager.passes.insert(place, (ChooseLibrary, "choose the code library"))
-            manager.finalize()
-            return [manager]
+    class Pipeline(compiler.Compiler):  # type: ignore[misc]
+        def compile_extra(self, function: Any) -> Any:
+            library = library_class(self.state.targetctx.codegen(), function.__qualname__)
+            library.enable_object_caching()
+            self.state.library = library
+            return super().compile_extra(function)
 
     return Pipeline
 
 
 def _all_there() -> bool:
     generator: Any = getattr(codegen, "CPUCodegen", None)
-    return all(hasattr(_BASE, name) for name in _NEEDED) and hasattr(generator, "_module_pass_manager")
+    return all(hasattr(_BASE, name) for name in _NEEDED) and all(hasattr(generator, name) for name in _NEEDED_OF_GENERATOR)
 
 
 INNER: Any = _pipeline(InnerLibrary) if _all_there() else None
