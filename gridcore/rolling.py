@@ -38,8 +38,8 @@ def block_length(window, results):
 
 @machine_kernel
 def _row_length(block, window):
-    """An odd number of cache lines: every row begins on one, and a power of two would thrash the cache."""
-    return 8 * (((block + window + 7) // 8) | 1)
+    """More than both, an odd number of cache lines: every row begins on one, and a power of two would thrash the cache."""
+    return 8 * (((block + window) // 8 + 1) | 1)
 
 
 @kernel

@@ -129,3 +129,9 @@ def test_an_average_range_that_died_down_counts_as_none() -> None:
     close, atr = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 1e-299, 1e-301, 0.0])
     np.testing.assert_array_equal(np.isnan(kama_slope(close, atr)), [True, False, True, True])
     np.testing.assert_array_equal(np.isnan(ind.z_score(close, 1, atr)), [False, False, True, True])
+
+
+@pytest.mark.parametrize("period", [7, 8, 24])
+def test_nothing_to_fill_is_nothing_done(period: int) -> None:
+    none = np.empty(0)
+    assert ind.efficiency_ratio(none, period).size == ind.volatility(none, period).size == ind.z_score(none, period, none).size == 0
