@@ -1,0 +1,91 @@
+"""Two lists of fills side by side: which are equal, which fell at another price, which are only in one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.grid import CLOSE, LONG, Grid
+
+SAME_QTY = 1e-9  # base units
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a peer's fills compare with gridcore's, over the bars that both ran.
+
+    ours, theirs: numbers of fills. equal: same bar, side of the lot, opening or closing, price to 1e-6 tick and quantity; the order
+    of fills inside a bar does not count here. other_price: of the rest, those that differ in the price alone. only_ours,
+    only_theirs: what is left on each side. same_sequence: whether all are equal and in the same order inside each bar too.
+    first_difference: a sentence on the first bar whose fills are not the same, "" for none.
+    """
+
+    ours: int
+    theirs: int
+    equal: int
+    other_price: int
+    only_ours: int
+    only_theirs: int
+    same_sequence: bool
+    first_difference: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def keys_of(fills: np.ndarray, grid: Grid) -> list[tuple[int, ...]]:
+    """A fill as whole numbers: bar, side, action, price in millionths of a tick, quantity in units of 1e-9."""
+    columns = [fills["bar"], fills["side"], fills["action"], np.rint(fills["price"] / grid.tolerance), np.rint(fills["qty"] / SAME_QTY)]
+    return list(zip(*(column.astype(np.int64).tolist() for column in columns), strict=True))
+
+
+def in_words(fills: np.ndarray) -> str:
+    """Fills of one bar in words."""
+    if len(fills) == 0:
+        return "no fill"
+    names = [
+        f"{'open' if fill['action'] != CLOSE else 'close'} {'long' if fill['side'] == LONG else 'short'} {fill['qty']:g} at {fill['price']:g}"
+        for fill in fills
+    ]
+    return ", ".join(names)
+
+
+def first_difference(ours: np.ndarray, theirs: np.ndarray, counts: Counter[tuple[int, ...]]) -> str:
+    """The first bar in which the fills are not the same. `counts`: how many more of each key we have (below 0: they)."""
+    bars = [key[0] for key, excess in counts.items() if excess != 0]
+    if not bars:
+        return ""
+    bar = min(bars)
+    return f"bar {bar}: gridcore {in_words(ours[ours['bar'] == bar])}; there {in_words(theirs[theirs['bar'] == bar])}"
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray, bars: int, grid: Grid) -> Comparison:
+    """Compare fills of gridcore and of a peer that ran the first `bars` bars."""
+    ours = ours[ours["bar"] < bars]
+    our_keys, their_keys = keys_of(ours, grid), keys_of(theirs, grid)
+    counts = Counter(our_keys)
+    counts.subtract(their_keys)
+    missing = Counter({key: excess for key, excess in counts.items() if excess > 0})
+    extra = Counter({key: -excess for key, excess in counts.items() if excess < 0})
+
+    def without_price(keys: Counter[tuple[int, ...]]) -> Counter[tuple[int, ...]]:
+        merged: Counter[tuple[int, ...]] = Counter()
+        for key, count in keys.items():
+            merged[key[:3] + key[4:]] += count
+        return merged
+
+    other_price = (without_price(missing) & without_price(extra)).total()
+    return Comparison(
+        ours=len(our_keys),
+        theirs=len(their_keys),
+        equal=len(our_keys) - missing.total(),
+        other_price=other_price,
+        only_ours=missing.total() - other_price,
+        only_theirs=extra.total() - other_price,
+        same_sequence=our_keys == their_keys,
+        first_difference=first_difference(ours, theirs, counts),
+    )
