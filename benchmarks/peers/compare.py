@@ -12,14 +12,16 @@ from benchmarks.peers.grid import CLOSE, LONG, Grid
 
 SAME_QTY = 1e-9  # base units
 
+Keys = Counter[tuple[int, ...]]
+
 
 @dataclass(frozen=True)
 class Comparison:
     """How a peer's fills compare with gridcore's, over the bars that both ran.
 
     ours, theirs: numbers of fills. equal: same bar, side of the lot, opening or closing, price to 1e-6 tick and quantity; the order
-    of fills inside a bar does not count here. other_price: of the rest, those that differ in the price alone. only_ours,
-    only_theirs: what is left on each side. same_sequence: whether all are equal and in the same order inside each bar too.
+    of fills inside a bar does not count here. other_price: of the rest, those that differ in the price alone. a_bar_early: of what is
+    left then, fills of the same kind that fell a bar earlier there. only_ours, only_theirs: what is left on each side. same_sequence: whether all are equal and in the same order inside each bar too.
     first_difference: a sentence on the first bar whose fills are not the same, "" for none.
     """
 
@@ -27,6 +29,7 @@ class Comparison:
     theirs: int
     equal: int
     other_price: int
+    a_bar_early: int
     only_ours: int
     only_theirs: int
     same_sequence: bool
@@ -54,13 +57,26 @@ def in_words(fills: np.ndarray) -> str:
     return ", ".join(names)
 
 
-def first_difference(ours: np.ndarray, theirs: np.ndarray, counts: Counter[tuple[int, ...]]) -> str:
+def first_difference(ours: np.ndarray, theirs: np.ndarray, counts: Keys) -> str:
     """The first bar in which the fills are not the same. `counts`: how many more of each key we have (below 0: they)."""
     bars = [key[0] for key, excess in counts.items() if excess != 0]
     if not bars:
         return ""
     bar = min(bars)
     return f"bar {bar}: gridcore {in_words(ours[ours['bar'] == bar])}; there {in_words(theirs[theirs['bar'] == bar])}"
+
+
+def pair_off(ours: Keys, theirs: Keys, bars_early: int) -> tuple[int, Keys, Keys]:
+    """Pair fills that differ in the price, theirs `bars_early` before ours. Returns how many, and what is left, without prices."""
+    mine: Keys = Counter()
+    other: Keys = Counter()
+    for key, count in ours.items():
+        mine[key[:3] + key[-1:]] += count
+    for key, count in theirs.items():
+        other[(key[0] + bars_early,) + key[1:3] + key[-1:]] += count
+    paired = mine & other
+    left = Counter({(key[0] - bars_early, *key[1:]): count for key, count in (other - paired).items()})
+    return paired.total(), mine - paired, left
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray, bars: int, grid: Grid) -> Comparison:
@@ -72,20 +88,17 @@ def compare(ours: np.ndarray, theirs: np.ndarray, bars: int, grid: Grid) -> Comp
     missing = Counter({key: excess for key, excess in counts.items() if excess > 0})
     extra = Counter({key: -excess for key, excess in counts.items() if excess < 0})
 
-    def without_price(keys: Counter[tuple[int, ...]]) -> Counter[tuple[int, ...]]:
-        merged: Counter[tuple[int, ...]] = Counter()
-        for key, count in keys.items():
-            merged[key[:3] + key[4:]] += count
-        return merged
-
-    other_price = (without_price(missing) & without_price(extra)).total()
+    equal = len(our_keys) - missing.total()
+    other_price, missing, extra = pair_off(missing, extra, 0)
+    a_bar_early, missing, extra = pair_off(missing, extra, 1)
     return Comparison(
         ours=len(our_keys),
         theirs=len(their_keys),
-        equal=len(our_keys) - missing.total(),
+        equal=equal,
         other_price=other_price,
-        only_ours=missing.total() - other_price,
-        only_theirs=extra.total() - other_price,
+        a_bar_early=a_bar_early,
+        only_ours=missing.total(),
+        only_theirs=extra.total(),
         same_sequence=our_keys == their_keys,
         first_difference=first_difference(ours, theirs, counts),
     )

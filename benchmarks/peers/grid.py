@@ -29,7 +29,7 @@ class Grid:
 
     levels: int = 10
     spacing: float = 0.005
-    tick: float = 0.1
+    tick: float = 0.01
     qty: float = 1.0
     fee_maker: float = 0.0002
     fee_taker: float = 0.0005
