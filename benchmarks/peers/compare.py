@@ -21,7 +21,8 @@ class Comparison:
 
     ours, theirs: numbers of fills. equal: same bar, side of the lot, opening or closing, price to 1e-6 tick and quantity; the order
     of fills inside a bar does not count here. other_price: of the rest, those that differ in the price alone. a_bar_early: of what is
-    left then, fills of the same kind that fell a bar earlier there. only_ours, only_theirs: what is left on each side. same_sequence: whether all are equal and in the same order inside each bar too.
+    left then, fills of the same kind that fell a bar earlier there. only_ours, only_theirs: what is left on each side.
+    same_sequence: whether all are equal and in the same order inside each bar too.
     first_difference: a sentence on the first bar whose fills are not the same, "" for none.
     """
 
@@ -50,10 +51,11 @@ def in_words(fills: np.ndarray) -> str:
     """Fills of one bar in words."""
     if len(fills) == 0:
         return "no fill"
-    names = [
-        f"{'open' if fill['action'] != CLOSE else 'close'} {'long' if fill['side'] == LONG else 'short'} {fill['qty']:g} at {fill['price']:g}"
-        for fill in fills
-    ]
+    names = []
+    for fill in fills:
+        action = "close" if fill["action"] == CLOSE else "open"
+        side = "long" if fill["side"] == LONG else "short"
+        names.append(f"{action} {side} {fill['qty']:g} at {fill['price']:.10g}")
     return ", ".join(names)
 
 
@@ -73,10 +75,18 @@ def pair_off(ours: Keys, theirs: Keys, bars_early: int) -> tuple[int, Keys, Keys
     for key, count in ours.items():
         mine[key[:3] + key[-1:]] += count
     for key, count in theirs.items():
-        other[(key[0] + bars_early,) + key[1:3] + key[-1:]] += count
+        other[(key[0] + bars_early, *key[1:3], *key[-1:])] += count
     paired = mine & other
     left = Counter({(key[0] - bars_early, *key[1:]): count for key, count in (other - paired).items()})
     return paired.total(), mine - paired, left
+
+
+def sorted_out(missing: Keys, extra: Keys, first: int) -> tuple[int, int, Keys, Keys]:
+    """Pairs in the same bar and a bar early, those `first` bars early paired first; and what is left of both."""
+    paired = [0, 0]
+    for early in (first, 1 - first):
+        paired[early], missing, extra = pair_off(missing, extra, early)
+    return paired[0], paired[1], missing, extra
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray, bars: int, grid: Grid) -> Comparison:
@@ -89,8 +99,8 @@ def compare(ours: np.ndarray, theirs: np.ndarray, bars: int, grid: Grid) -> Comp
     extra = Counter({key: -excess for key, excess in counts.items() if excess < 0})
 
     equal = len(our_keys) - missing.total()
-    other_price, missing, extra = pair_off(missing, extra, 0)
-    a_bar_early, missing, extra = pair_off(missing, extra, 1)
+    ways = [sorted_out(missing, extra, first) for first in (0, 1)]
+    other_price, a_bar_early, missing, extra = min(ways, key=lambda way: way[2].total())
     return Comparison(
         ours=len(our_keys),
         theirs=len(their_keys),

@@ -24,8 +24,6 @@ from benchmarks.peers.grid import GRID, Grid
 
 CALIBRATION_ELEMENTS = 1_000_000
 WARM_UP_BARS = 3_000
-LEAST_ROUNDS = 2
-KILOBYTES_A_UNIT = 1 / 1024 if sys.platform == "darwin" else 1  # of ru_maxrss
 
 Bars = np.ndarray  # (5, bars): open, high, low, close, volume
 
@@ -34,13 +32,15 @@ Bars = np.ndarray  # (5, bars): open, high, low, close, volume
 class Contestant:
     """A backtester at work: `prepare` makes its own kind of bars, `run` (timed) runs the grid, `fills` reads its fills.
 
-    package: whose version is stated, "" for none. equity: reads the equity after the last bar, None where it has none.
+    package: whose version is stated; version: the version itself, where it is no installed package. equity: reads the equity after
+    the last bar, None where it has none.
     """
 
     prepare: Callable[[Bars, Grid], Any]
     run: Callable[[Any], Any]
     fills: Callable[[Any], np.ndarray]
     package: str = ""
+    version: str = ""
     equity: Callable[[Any], float] | None = None
 
 
@@ -62,28 +62,40 @@ def seconds_of(call: Callable[[], Any]) -> tuple[Any, float, float]:
 
 
 def peak_megabytes() -> float:
-    """Highest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTES_A_UNIT / 1024
+    """Highest resident memory of this process so far.
+
+    On Linux from /proc: what `getrusage` says there includes the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) / 1024
+    bytes_a_unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_a_unit / 2**20
 
 
 def calibration_nanoseconds(numbers: np.ndarray, out: np.ndarray) -> float:
     """Nanoseconds an element of the calibration, process time: the best of three, since it stands for the machine as it is now."""
-    return min(seconds_of(lambda: calibration(numbers, out))[1] for _ in range(3)) / CALIBRATION_ELEMENTS * 1e9
+    best = np.inf
+    for _ in range(3):
+        began = process_time()
+        calibration(numbers, out)
+        best = min(best, process_time() - began)
+    return best / CALIBRATION_ELEMENTS * 1e9
 
 
 def measure(contestant: Contestant, bars: Bars, rounds: int, seconds: float) -> tuple[dict[str, Any], np.ndarray]:
-    """Figures and fills of a contestant: up to `rounds` runs over all bars; after the second none is begun later than `seconds`."""
+    """Figures and fills of a contestant: up to `rounds` runs over all bars, after the first none begun later than `seconds`."""
     numbers = np.random.default_rng(7).uniform(0.5, 1.5, CALIBRATION_ELEMENTS)
     out = np.empty_like(numbers)
     calibration_nanoseconds(numbers, out)
-    warm = contestant.prepare(bars[:, :WARM_UP_BARS], GRID)
-    _, _, first_call = seconds_of(lambda: contestant.run(warm))
-    del warm
+    few = contestant.prepare(bars[:, :WARM_UP_BARS], GRID)
+    _, _, first_call = seconds_of(lambda: contestant.run(few))
     prepared, _, preparing = seconds_of(lambda: contestant.prepare(bars, GRID))
     process, wall, unit = [], [], []
     result = None
     began = perf_counter()
-    while len(process) < rounds and (len(process) < LEAST_ROUNDS or perf_counter() - began < seconds):
+    while len(process) < rounds and (not process or perf_counter() - began < seconds):
         result = None  # two results at once would count as memory it does not need
         before = calibration_nanoseconds(numbers, out)
         result, process_seconds, wall_seconds = seconds_of(lambda: contestant.run(prepared))
@@ -94,7 +106,7 @@ def measure(contestant: Contestant, bars: Bars, rounds: int, seconds: float) -> 
     count = bars.shape[1]
     nanoseconds = [value / count * 1e9 for value in process]
     return {
-        "version": version(contestant.package) if contestant.package else "",
+        "version": contestant.version or (f"{contestant.package} {version(contestant.package)}" if contestant.package else "Python"),
         "python": sys.version.split()[0],
         "numpy": np.__version__,
         "bars": count,

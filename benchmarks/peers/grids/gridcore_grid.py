@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,8 +55,10 @@ def fills(result: bt.Result) -> np.ndarray:
 
 
 def contestant(log: bool = True) -> Contestant:
-    """gridcore with or without its event log."""
-    return Contestant(prepare, partial(run, log=log), fills, equity=lambda result: float(result.equity_values[-1]))
+    """As a contestant, with or without its event log."""
+    project = tomllib.loads((Path(__file__).resolve().parents[3] / "pyproject.toml").read_text())["project"]
+    version = f"gridcore {project['version']}"
+    return Contestant(prepare, partial(run, log=log), fills, version=version, equity=lambda result: float(result.equity_values[-1]))
 
 
 if __name__ == "__main__":

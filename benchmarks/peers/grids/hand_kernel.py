@@ -27,7 +27,6 @@ def price_rungs(anchor, spacing, tick, levels, rungs):
 def run_grid(opens, highs, lows, closes, levels, spacing, tick, unit, maker, taker, capital, bars, sides, actions, prices, equity):
     """Fills go to `bars`, `sides`, `actions`, `prices`, equity a bar to `equity`; returns how many fills there were."""
     near = 1e-6 * tick
-    every = (1 << levels) - 1
     rungs = np.empty((2, levels + 1))
     # One bit a rung: an entry rests, an exit rests, a lot is held, a lot closes at the next open.
     resting = np.zeros(2, np.int64)

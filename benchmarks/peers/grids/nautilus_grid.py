@@ -199,7 +199,8 @@ def as_it_comes(prepared: Any) -> tuple[StaticGrid, float]:
 
 def contestant(runner: Any = run) -> Contestant:
     """With the fill model above, or as it comes."""
-    return Contestant(prepare, runner, lambda result: fills_from(result[0].events), package="nautilus_trader", equity=lambda result: result[1])
+    package = "nautilus_trader"
+    return Contestant(prepare, runner, lambda result: fills_from(result[0].events), package, equity=lambda result: result[1])
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class GridLoop:
         self.cost = [0.0, 0.0]
         self.fills: list[tuple[int, int, int, float, float]] = []
         self.equity: list[float] = []
+        self.changed = True  # something has filled since the last decision
+        self.before = 0.0  # the last close
 
     def exchange(self, bar: int, side: int, action: int, price: float, fee: float, entry: float = 0.0) -> None:
         qty = self.grid.qty
@@ -137,22 +139,23 @@ class GridLoop:
                 self.fall_to(bar, target)
             price = target
 
+    def step(self, bar: int, open_: float, high: float, low: float, close: float) -> None:
+        if self.changed or self.waits(self.before):
+            self.decide(self.before)
+            self.changed = False
+        if self.queue or high >= self.above or low <= self.below:
+            filled = len(self.fills)
+            self.walk(bar, open_, high, low, close)
+            self.changed = len(self.fills) > filled
+        held = (close * self.qty[LONG] - self.cost[LONG]) + (self.cost[SHORT] - close * self.qty[SHORT])
+        self.equity.append(self.wallet + held)
+        self.before = close
+
     def run(self, bars: list[tuple[float, float, float, float]]) -> None:
-        before = bars[0][3]
+        self.before = bars[0][3]
         self.equity.append(self.wallet)
-        changed = True
         for bar in range(1, len(bars)):
-            open_, high, low, close = bars[bar]
-            if changed or self.waits(before):
-                self.decide(before)
-                changed = False
-            if self.queue or high >= self.above or low <= self.below:
-                filled = len(self.fills)
-                self.walk(bar, open_, high, low, close)
-                changed = len(self.fills) > filled
-            held = (close * self.qty[LONG] - self.cost[LONG]) + (self.cost[SHORT] - close * self.qty[SHORT])
-            self.equity.append(self.wallet + held)
-            before = close
+            self.step(bar, *bars[bar])
 
     def waits(self, close: float) -> bool:
         """Whether a decision could change something though nothing has filled: the grid is left, or an entry could not rest."""
