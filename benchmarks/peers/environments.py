@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,9 +25,11 @@ def default_cache() -> Path:
 
 
 def last_line(text: str) -> str:
-    """The last line that says something: what went wrong, by the habit of most tools."""
+    """What went wrong: the last line that begins with ERROR, else the last that says something. Addresses are left out."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    errors = [line for line in lines if line.startswith("ERROR")]
+    said = (errors or lines or ["it said nothing"])[-1]
+    return re.sub(r"\w+://\S+", "(address)", said).removeprefix("ERROR:").strip().rstrip(".")
 
 
 def run_quietly(command: list[str], what: str) -> None:

@@ -17,7 +17,7 @@ from benchmarks.peers import environments, table
 from benchmarks.peers.bars import VOLUME
 from benchmarks.peers.compare import compare
 from benchmarks.peers.contestants import ENTRANTS, GRIDCORE, Entrant, chosen
-from benchmarks.peers.environments import REQUIREMENTS, PeerError, run_quietly
+from benchmarks.peers.environments import REQUIREMENTS, PeerError, last_line, run_quietly
 from benchmarks.peers.grid import CLOSE, GRID, LONG, OPEN, SHORT, fills_from
 from benchmarks.peers.grids import gridcore_grid, hand_kernel, pandas_iloc, plain_python
 from benchmarks.peers.processes import ROOT, Answer, run_entrant
@@ -206,6 +206,12 @@ def test_the_command_refuses_with_a_sentence(capsys):
 def test_what_cannot_be_installed_is_a_sentence():
     with pytest.raises(PeerError, match=r"^installing it failed: no such package$"):
         run_quietly([sys.executable, "-c", "raise SystemExit('no such package')"], "installing it")
+
+
+def test_the_reason_of_a_failure_is_its_error_without_addresses():
+    assert last_line("WARNING: a\nERROR: No match for it at https://index.example/simple.\nhint: b\n") == "No match for it at (address)"
+    assert last_line("Traceback\nKeyError: 'x'\n\n") == "KeyError: 'x'"
+    assert last_line("") == "it said nothing"
 
 
 def test_a_failed_installation_leaves_no_environment_that_counts(tmp_path, monkeypatch):
