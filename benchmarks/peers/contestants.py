@@ -86,7 +86,7 @@ ENTRANTS = (
         "Hedging venue, a position a lot, orders left resting, adaptive order of high and low; no logging, no risk engine, no analysis, "
         "no portfolio update a bar. A fill model written for it lets all limits fill that a bar reaches.",
         "Orders sent at a close meet the market of that close: the market orders of a re-centring, and exits that the market has passed, "
-        "fill at that close as taker and count as a bar early. Everything after follows from that.",
+        "fill at that close as taker and count as a bar early. No fill is missing.",
         requirements="nautilus_trader",
     ),
     Entrant(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import backtest as bt
 from benchmarks.peers import __main__ as command
 from benchmarks.peers import environments, table
-from benchmarks.peers.bars import VOLUME
+from benchmarks.peers.bars import VOLUME, peer_bars
 from benchmarks.peers.compare import compare
 from benchmarks.peers.contestants import ENTRANTS, GRIDCORE, Entrant, chosen
 from benchmarks.peers.environments import REQUIREMENTS, PeerError, last_line, run_quietly
@@ -66,6 +66,13 @@ def test_plain_loop_equals_gridcore_on_the_simulated_market():
     market = bt.load("BTC", source="simulated", start="2024-01-01", end="2024-02-15")
     bars = np.round(np.array([market.open, market.high, market.low, market.close, np.full(len(market.open), VOLUME)]), 2)
     assert assert_same(plain_python, bars) > 500
+
+
+@pytest.mark.real_data
+def test_plain_loop_equals_gridcore_on_real_bars(real_data):
+    bars, source = peer_bars(real_data, 40_000)
+    assert "real bars" in source
+    assert assert_same(plain_python, bars) > 10_000
 
 
 def test_rows_by_iloc_equal_gridcore():

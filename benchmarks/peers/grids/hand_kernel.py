@@ -95,12 +95,12 @@ def run_grid(opens, highs, lows, closes, levels, spacing, tick, unit, maker, tak
                     j -= 1
             high_first = high - start < start - low - near
             last = start
-            # Phases 0 and 1 are entries and exits that the open reaches, 2 to 4 the three ways of the path.
-            for phase in range(5):
+            # Phases 0 and 1 are entries and exits that the open reaches, 2 and 3 the ways to the extremes. The way to the close
+            # reaches nothing that the extremes have not.
+            first = 0 if start >= above or start <= below else 2
+            for phase in range(first, 4):
                 if phase < 2:
                     target = start
-                elif phase == 4:
-                    target = closes[i]
                 else:
                     target = high if high_first == (phase == 2) else low
                 rising = target > last

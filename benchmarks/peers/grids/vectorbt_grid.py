@@ -80,21 +80,25 @@ def fill_exits(side, target, levels, masks, rungs, counts, fills, unit, maker, t
 
 
 @njit
-def walk(open_, high, low, close, levels, tick, masks, rungs, counts, fills, unit, maker, taker):
-    """The fills of a bar, in the order of the path, into `fills`: side, signed size, price, fee rate."""
+def walk(open_, high, low, at_open, levels, tick, masks, rungs, counts, fills, unit, maker, taker):
+    """The fills of a bar, in the order of the path, into `fills`: side, signed size, price, fee rate.
+
+    The way to the close reaches nothing that the extremes have not. `at_open`: whether the open itself reaches something.
+    """
     tolerance = 1e-6 * tick
     for side in range(2):
         for j in range(levels - 1, -1, -1):
             if masks[QUEUED, side] >> j & 1:
                 book(counts, fills, side, (2.0 * side - 1.0) * unit, open_, taker)
         masks[QUEUED, side] = 0
-    for side in range(2):
-        fill_entries(side, open_, levels, masks, rungs, counts, fills, unit, maker, tolerance)
-    for side in range(2):
-        fill_exits(side, open_, levels, masks, rungs, counts, fills, unit, maker, tolerance)
+    if at_open:
+        for side in range(2):
+            fill_entries(side, open_, levels, masks, rungs, counts, fills, unit, maker, tolerance)
+        for side in range(2):
+            fill_exits(side, open_, levels, masks, rungs, counts, fills, unit, maker, tolerance)
     high_first = high - open_ < open_ - low - tolerance
     last = open_
-    for target in (high if high_first else low, low if high_first else high, close):
+    for target in (high if high_first else low, low if high_first else high):
         rising = target > last
         last = target
         fill_exits(0 if rising else 1, target, levels, masks, rungs, counts, fills, unit, maker, tolerance)
@@ -108,9 +112,10 @@ def before_bar(c, opens, highs, lows, closes, levels, spacing, tick, unit, maker
     i = c.i
     if i > 0:
         decide(closes[i - 1], levels, spacing, tick, masks, rungs, counts, near)
-        reached = highs[i] >= near[0] - 1e-6 * tick or lows[i] <= -near[1] + 1e-6 * tick
-        if reached or masks[QUEUED, 0] | masks[QUEUED, 1]:
-            walk(opens[i], highs[i], lows[i], closes[i], levels, tick, masks, rungs, counts, fills, unit, maker, taker)
+        above, below = near[0] - 1e-6 * tick, -near[1] + 1e-6 * tick
+        if highs[i] >= above or lows[i] <= below or masks[QUEUED, 0] | masks[QUEUED, 1]:
+            at_open = opens[i] >= above or opens[i] <= below
+            walk(opens[i], highs[i], lows[i], at_open, levels, tick, masks, rungs, counts, fills, unit, maker, taker)
             if counts[COUNT] > 0:
                 counts[INCOMPLETE] = 1
     return ()
