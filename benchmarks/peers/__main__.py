@@ -16,7 +16,7 @@ from benchmarks.peers.contestants import ENTRANTS, Entrant, chosen
 from benchmarks.peers.environments import PeerError, default_cache, python_of
 from benchmarks.peers.processes import Answer, run_entrant
 from benchmarks.peers.table import markdown, print_table, row_of
-from engine.errors import InputError
+from engine.errors import InputError, SourceError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +36,7 @@ def attempt(entrant: Entrant, options: argparse.Namespace, bars: np.ndarray) -> 
     """An entrant's answer, or why there is none."""
     count = min(bars.shape[1], entrant.most_bars or bars.shape[1])
     try:
-        python = python_of(entrant.requirements, options.cache)
+        python = python_of(entrant.requirements, options.cache.resolve())
         print(f"{entrant.name}: {count:,} bars ...", file=sys.stderr, flush=True)
         return run_entrant(entrant, python, np.ascontiguousarray(bars[:, :count]), options.rounds, options.seconds), ""
     except PeerError as error:
@@ -57,17 +57,22 @@ def rows_of(entrants: list[Entrant], options: argparse.Namespace, bars: np.ndarr
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run, print, write. Exit code 2 for what cannot be."""
+    """Run, print, write. Exit code 2 for what is refused, 3 when there are no bars."""
     options = parser().parse_args(arguments)
     try:
         entrants = chosen(options.peers)
         if options.bars < 100:
             raise InputError(f"--bars {options.bars} is refused: at least 100 are needed")
+        if options.rounds < 1:
+            raise InputError(f"--rounds {options.rounds} is refused: at least 1 is needed")
         bars, source = peer_bars(options.data_dir, options.bars)
         rows = rows_of(entrants, options, bars)
     except (InputError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except SourceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
     print_table(rows, source)
     folder = options.write or (Path(__file__).resolve().parents[1] if options.peers is None else None)
     if folder is not None:

@@ -208,6 +208,8 @@ def test_the_command_refuses_with_a_sentence(capsys):
     assert "'zipline' is none of" in capsys.readouterr().err
     assert command.main(["--bars", "5"]) == 2
     assert "--bars 5 is refused: at least 100 are needed" in capsys.readouterr().err
+    assert command.main(["--rounds", "0"]) == 2
+    assert "--rounds 0 is refused: at least 1 is needed" in capsys.readouterr().err
 
 
 def test_what_cannot_be_installed_is_a_sentence():
