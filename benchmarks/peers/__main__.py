@@ -34,11 +34,10 @@ def parser() -> argparse.ArgumentParser:
 
 def attempt(entrant: Entrant, options: argparse.Namespace, bars: np.ndarray) -> tuple[Answer | None, str]:
     """An entrant's answer, or why there is none."""
-    count = min(bars.shape[1], entrant.most_bars or bars.shape[1])
     try:
         python = python_of(entrant.requirements, options.cache.resolve())
-        print(f"{entrant.name}: {count:,} bars ...", file=sys.stderr, flush=True)
-        return run_entrant(entrant, python, np.ascontiguousarray(bars[:, :count]), options.rounds, options.seconds), ""
+        print(f"{entrant.name}: {bars.shape[1]:,} bars ...", file=sys.stderr, flush=True)
+        return run_entrant(entrant, python, bars, options.rounds, options.seconds), ""
     except PeerError as error:
         print(f"{entrant.name} did not run: {error}.", file=sys.stderr, flush=True)
         return None, str(error)

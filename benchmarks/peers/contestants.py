@@ -12,7 +12,7 @@ class Entrant:
     """One row of the table.
 
     module: run with `python -m`; arguments: for it. requirements: name of its file in requirements/, "" for the project's own
-    environment. most_bars: it is slow and runs at most so many, None for all. code: the modules whose marked lines are the user's.
+    environment. code: the modules whose marked lines are the user's.
     fills: whether it reports fills to compare. setup: how it is configured. differences: why its fills are not all equal, "" if they are.
     """
 
@@ -22,7 +22,6 @@ class Entrant:
     differences: str = ""
     requirements: str = ""
     arguments: tuple[str, ...] = ()
-    most_bars: int | None = None
     code: tuple[str, ...] = ()
     fills: bool = True
 

@@ -13,13 +13,28 @@ from benchmarks.peers.grid import GRID
 from benchmarks.peers.processes import ROOT, Answer
 from benchmarks.peers.user_code import user_lines
 
-HEADINGS = ("", "version", "lines", "bars", "bars/s", "best", "x calibration", "x gridcore", "peak MB", "fills", "fills a bar", "equal")
+HEADINGS = (
+    "",
+    "version",
+    "lines",
+    "bars",
+    "bars/s",
+    "best",
+    "x calibration",
+    "x gridcore",
+    "best runs",
+    "peak MB",
+    "fills",
+    "fills a bar",
+    "equal",
+)
+ON_TERMINAL = ("", "version", "lines", "bars/s", "x gridcore", "peak MB", "fills", "fills a bar", "equal")
 COMMAND = "python -m benchmarks.peers"
 LEGEND = (
     "`lines`: lines of user code. `bars/s`: median over the runs, process time of one core; `best`: the best run. `x calibration`: time "
     "of a bar over the time of one element of a NumPy calibration timed in the same process, so that machines and noise cancel; "
-    "`x gridcore`: that ratio over gridcore's (above 1: slower than gridcore). `peak MB`: memory of the whole process, interpreter and "
-    "libraries included. `equal`: fills with the same bar, side, action, price and quantity as gridcore's."
+    "`x gridcore`: that ratio over gridcore's (above 1: slower than gridcore); `best runs`: the same of the best runs "
+    "alone. `peak MB`: memory of the whole process, interpreter and libraries included. `equal`: fills with the same bar, side, action, price and quantity as gridcore's."
 )
 
 
@@ -32,6 +47,7 @@ def row_of(entrant: Entrant, answer: Answer | None, problem: str, gridcore: Answ
     row["figures"] = answer.figures
     row["bars_per_second"] = 1e9 / answer.figures["ns_per_bar"]
     row["times_gridcore"] = answer.figures["ratio_to_calibration"] / gridcore.figures["ratio_to_calibration"]
+    row["times_gridcore_best"] = answer.figures["ns_per_bar_best"] / gridcore.figures["ns_per_bar_best"]
     if entrant.fills:
         row["comparison"] = compare(gridcore.fills, answer.fills, answer.figures["bars"], GRID).as_dict()
     return row
@@ -44,6 +60,17 @@ def speed(bars_per_second: float) -> str:
     return f"{float(f'{bars_per_second:.3g}'):,.0f}"
 
 
+def several(times: float) -> str:
+    """A ratio with three digits that mean something."""
+    return f"{times:.3g}" if times < 1000 else f"{float(f'{times:.3g}'):,.0f}"
+
+
+def version_of(row: dict[str, Any]) -> str:
+    """The version, with the package's name where the row's name is not the package's."""
+    package, _, version = row["figures"]["version"].partition(" ")
+    return version if version and row["name"].startswith(package) else row["figures"]["version"]
+
+
 def cells(row: dict[str, Any]) -> list[str]:
     """A row's cells, as text."""
     if "figures" not in row:
@@ -54,16 +81,16 @@ def cells(row: dict[str, Any]) -> list[str]:
     if compared:
         share = f"{compared['equal']:,} of {compared['ours']:,}"
         fills = [f"{compared['theirs']:,}", f"{compared['theirs'] / figures['bars']:.2f}", "all" if all_equal(compared) else share]
-    times = row["times_gridcore"]
     return [
         row["name"],
-        figures["version"],
+        version_of(row),
         str(row["user_lines"]),
         f"{figures['bars']:,}",
         speed(row["bars_per_second"]),
         speed(1e9 / figures["ns_per_bar_best"]),
-        f"{figures['ratio_to_calibration']:,.3g}" if figures["ratio_to_calibration"] < 1000 else f"{figures['ratio_to_calibration']:,.0f}",
-        f"{times:.3g}" if times < 1000 else f"{times:,.0f}",
+        several(figures["ratio_to_calibration"]),
+        several(row["times_gridcore"]),
+        several(row["times_gridcore_best"]),
         f"{figures['peak_megabytes']:,.0f}",
         *fills,
     ]
@@ -75,13 +102,14 @@ def all_equal(compared: dict[str, Any]) -> bool:
 
 
 def print_table(rows: list[dict[str, Any]], source: str) -> None:
-    """The table on the terminal."""
+    """The table on the terminal, without the columns that only the page has."""
     table = Table(title=f"Static hedge grid, {source}", title_justify="left")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right" if heading else "left", overflow="fold")
+    for heading in ON_TERMINAL:
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*cells(row))
-    console = Console(width=150)
+        shown = dict(zip(HEADINGS, cells(row), strict=True))
+        table.add_row(*(shown[heading] for heading in ON_TERMINAL))
+    console = Console(width=120)
     console.print(table)
     for row in rows:
         if row["problem"]:
