@@ -33,8 +33,9 @@ COMMAND = "python -m benchmarks.peers"
 LEGEND = (
     "`lines`: lines of user code. `bars/s`: median over the runs, process time of one core; `best`: the best run. `x calibration`: time "
     "of a bar over the time of one element of a NumPy calibration timed in the same process, so that machines and noise cancel; "
-    "`x gridcore`: that ratio over gridcore's (above 1: slower than gridcore); `best runs`: the same of the best runs "
-    "alone. `peak MB`: memory of the whole process, interpreter and libraries included. `equal`: fills with the same bar, side, action, price and quantity as gridcore's."
+    "`x gridcore`: that ratio over gridcore's (above 1: slower than gridcore); `best runs`: the times of the best runs, over gridcore's. "
+    "`peak MB`: memory of the whole process, interpreter and libraries included. `equal`: fills with the same bar, side, action, price "
+    "and quantity as gridcore's."
 )
 
 
@@ -109,7 +110,7 @@ def print_table(rows: list[dict[str, Any]], source: str) -> None:
     for row in rows:
         shown = dict(zip(HEADINGS, cells(row), strict=True))
         table.add_row(*(shown[heading] for heading in ON_TERMINAL))
-    console = Console(width=120)
+    console = Console(width=132)
     console.print(table)
     for row in rows:
         if row["problem"]:
