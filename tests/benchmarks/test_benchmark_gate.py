@@ -158,6 +158,7 @@ def test_a_planted_slowdown_works_once_and_then_waits(monkeypatch: pytest.Monkey
 
 def test_a_slowdown_is_planted_only_while_the_context_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
+    monkeypatch.setattr(timing, "calibration", lambda: int)
     monkeypatch.setattr(timing, "slowed", lambda work, factor: asked.append(factor) or work)
     with planted({"loop": 1.5}):
         timing.alternate({"loop": int, "other": int}, 1)
