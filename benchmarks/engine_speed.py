@@ -61,6 +61,9 @@ def _row(group: str, name: str, samples: Mapping[str, Samples], bars: int, toler
         "million_bars_per_second": bars / sorted(samples[name].process)[len(samples[name].process) // 2] / 1e6,
         "times_the_floor": samples[name].against(samples[FLOOR]),
     }
+    unlogged = name.replace("events logged", "no log")
+    if unlogged != name:
+        counts["times_without_log"] = samples[name].against(samples[unlogged])
     of = WHOLE_OF.get(name, name)
     if of in loops:
         counts |= loops[of].per_bar()

@@ -7,6 +7,7 @@ anew it is beyond the tolerance again. A row beyond its tolerance that cannot be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ class Verdict:
         return self.word in FAILURES
 
 
-def mistrust(row: Row) -> str:
+def mistrust(row: Row, widest: float = WIDEST_SPREAD) -> str:
     """Why a row cannot be trusted; empty if it can. A row without seconds is no time (memory): one that repeats itself is trusted."""
     if row.ratio is None or row.low is None or row.high is None:
         return "no ratio"
@@ -52,7 +53,7 @@ def mistrust(row: Row) -> str:
     if row.seconds and row.seconds < LEAST_SECONDS:
         return f"{1e3 * row.seconds:.2f} ms a sample"
     spread = (row.high - row.low) / row.ratio
-    if spread > WIDEST_SPREAD:
+    if spread > widest:
         return f"spread {spread:.0%}"
     return ""
 
@@ -68,12 +69,11 @@ def judge(row: Row, old: Row | None, widened: float = 1.0) -> Verdict:
     ratio, most = row.ratio / old.ratio, 1.0 + widened * row.tolerance
     if ratio <= most:
         return Verdict(row, old, ratio, FASTER if ratio < 1.0 / most else SAME)
-    doubt = mistrust(row) or mistrust(old)
-    if doubt:
-        return Verdict(row, old, ratio, UNSURE, doubt)
-    if row.low is not None and old.high is not None and row.low <= old.high:
-        return Verdict(row, old, ratio, UNSURE, "quartiles overlap")
-    return Verdict(row, old, ratio, SLOWER)
+    gap = (row.low or row.ratio) / (old.high or old.ratio)
+    # However wide they are, quartiles that lie apart by more than the tolerance leave no doubt.
+    widest = math.inf if gap > most else WIDEST_SPREAD
+    doubt = mistrust(row, widest) or mistrust(old, widest) or ("quartiles overlap" if gap <= 1.0 else "")
+    return Verdict(row, old, ratio, UNSURE if doubt else SLOWER, doubt)
 
 
 def compare(rows: Iterable[Row], baseline: Mapping[str, Row], widened: float = 1.0) -> list[Verdict]:

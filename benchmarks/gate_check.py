@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.gate_check", description=__doc__)
     made.add_argument("--comparisons", type=int, default=10, metavar="N", help="identical runs to compare (default 10)")
-    made.add_argument("--factor", type=float, default=1.5, metavar="X", help="how many times as long a planted row takes (default 1.5)")
+    made.add_argument("--factor", type=float, default=2.0, metavar="X", help="how many times as long a planted row takes (default 2)")
     return made
 
 

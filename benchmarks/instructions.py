@@ -40,10 +40,9 @@ def counted(bars: int, market: bt.Market) -> dict[str, float]:
         file.write_bytes(pickle.dumps(short))
         child = [sys.executable, "-m", "benchmarks.instructions_child", str(bars), str(file)]
         # Compiles for that processor where it has not been done yet, at full speed.
-        subprocess.run(child, cwd=ROOT, env=environment, check=True, capture_output=True)
+        answer_of(child, environment)
         tool = ["valgrind", "--tool=callgrind", "--smc-check=all-non-file", f"--dump-before={MARK}", f"--callgrind-out-file={folder}/out"]
-        done = subprocess.run([*tool, *child], cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-        sections = json.loads(done.stdout)
+        sections = json.loads(answer_of([*tool, *child], environment))
         totals = [total_of(Path(f"{folder}/out.{place + 1}")) for place in range(len(sections))]
     found: dict[str, dict[int, int]] = {}
     for section, total in zip(sections, totals, strict=True):
@@ -51,6 +50,14 @@ def counted(bars: int, market: bt.Market) -> dict[str, float]:
             name, n = section
             found.setdefault(name, {})[n] = total
     return {name: (counts[2 * bars] - counts[bars]) / bars for name, counts in found.items()}
+
+
+def answer_of(command: list[str], environment: dict[str, str]) -> str:
+    """What a command prints. Raises RuntimeError with the end of what it complained when it fails."""
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
 
 
 def total_of(dump: Path) -> int:

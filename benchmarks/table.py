@@ -18,6 +18,7 @@ from benchmarks.rows import Row
 COUNTS: dict[str, tuple[str, str]] = {
     "million_bars_per_second": ("M bars/s", ".2f"),
     "times_the_floor": ("x floor", ".0f"),
+    "times_without_log": ("x no log", ".2f"),
     "events_per_bar": ("events/bar", ".2f"),
     "fills_per_bar": ("fills/bar", ".2f"),
     "requotes_per_bar": ("re-quotes/bar", ".2f"),

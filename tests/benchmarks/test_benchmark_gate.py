@@ -36,7 +36,8 @@ CASES = {
     "samples too short": (row(2.0, seconds=0.0009), BASE, UNSURE),
     "baseline too short": (row(2.0), row(seconds=0.0009), UNSURE),
     "too wide a spread": (row(1.3, spread=40.0), BASE, UNSURE),
-    "baseline too wide": (row(2.0), row(spread=40.0), UNSURE),
+    "baseline too wide": (row(1.5), row(spread=40.0), UNSURE),
+    "wide, and yet far apart": (row(3.0, spread=40.0), row(spread=40.0), SLOWER),
     "quartiles overlap": (row(1.3, spread=29.0), row(spread=29.0), UNSURE),
     "not in the baseline": (row(5.0), None, NEW),
     "not judged": (row(5.0, tolerance=None), BASE, SAME),
@@ -126,7 +127,7 @@ def test_a_noisy_measure_does_not_acquit_and_a_good_one_does() -> None:
 
 def test_a_baseline_that_cannot_be_trusted_is_not_measured_against_again() -> None:
     again = Remeasured()
-    (verdict,) = confirmed(compare([row(2.0)], {BASE.key: row(spread=40.0)}), again)
+    (verdict,) = confirmed(compare([row(1.5)], {BASE.key: row(spread=40.0)}), again)
     assert verdict.word == UNSURE
     assert again.groups == []
 
@@ -157,6 +158,7 @@ def test_a_planted_slowdown_works_once_and_then_waits(monkeypatch: pytest.Monkey
 
 def test_a_slowdown_is_planted_only_while_the_context_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
+    monkeypatch.setattr(timing, "calibration", lambda: int)
     monkeypatch.setattr(timing, "slowed", lambda work, factor: asked.append(factor) or work)
     with planted({"loop": 1.5}):
         timing.alternate({"loop": int, "other": int}, 1)

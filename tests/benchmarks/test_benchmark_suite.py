@@ -54,6 +54,11 @@ def test_counts_are_those_of_a_run(rows: dict[str, Row], market: bt.Market) -> N
     assert 0.0 < counts["requotes_per_bar"] < 1.0
 
 
+def test_what_the_log_costs_stands_beside_every_logged_row(rows: dict[str, Row]) -> None:
+    logged = {name for name, row in rows.items() if row.counts.get("times_without_log")}
+    assert logged == {name for name, (_, log) in (CASES | WHOLE).items() if log}
+
+
 def test_the_quiet_case_is_quiet_and_the_others_are_not(rows: dict[str, Row]) -> None:
     assert rows[QUIET].counts["fills_per_bar"] == 0.0
     assert min(rows[name].counts["fills_per_bar"] for name in (ADAPTIVE, STATIC)) > 0.05
