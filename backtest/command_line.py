@@ -7,11 +7,12 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.errors import InputError, SourceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Columns of a table that goes into a file or a pipe.
 _WIDTH_OF_FILES = 180
@@ -51,6 +52,8 @@ class Parser(argparse.ArgumentParser):
 
 def plain_console() -> Console:
     """Stdout as wide as the terminal is, and wide enough for tables where there is none."""
+    from rich.console import Console
+
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDTH_OF_FILES, color_system=None)
 
 

@@ -23,6 +23,8 @@ import numpy as np
 from numba import config, njit
 from numba import types as nb_types
 
+from gridcore.kernel_cache import keep_in
+
 _ROOT = Path(__file__).resolve().parent.parent
 _KERNEL_PACKAGES = ("gridcore", "engine")
 _KEEP_DAYS = 30
@@ -119,13 +121,10 @@ def entry_kernel(function: Callable[..., Any]) -> Any:
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
-    # The cache location is read when the function is decorated; other packages' numba settings stay as they are.
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(CACHE_FOLDER)
-    try:
-        return _once_per_type(njit(cache=True, nogil=True, error_model="numpy", **options)(function))
-    finally:
-        config.CACHE_DIR = before
+    dispatcher = njit(nogil=True, error_model="numpy", **options)(function)
+    if not config.DISABLE_JIT:
+        keep_in(dispatcher, CACHE_FOLDER)
+    return _once_per_type(dispatcher)
 
 
 def kernel_with(template: Callable[..., Any], module: str, cached: bool = True, **functions: Any) -> Any:
