@@ -14,10 +14,13 @@ from backtest.data.market import Market
 from backtest.metrics import equity as curve
 from backtest.optimization.parts import Part
 from backtest.run import instrument_terms, wallet_feed
-from backtest.strategy import program_of
+from backtest.workbench import Workbench
 from engine.account import Account
 from engine.execution import Execution
 from engine.machine import Feed, Machine, instrument_record, terms_record
+
+# One machine a thread for all cells.
+_BENCH = Workbench()
 
 
 class Figures(NamedTuple):
@@ -95,8 +98,7 @@ class ReadyCell:
     def run(self, strategy: Any, record: np.ndarray) -> CellRun:
         """Run a set of parameters, `record` being `strategy.record()`, from a flat start; on the bars that `bt.run` would take."""
         feed, start, stop = self._feed_of(strategy.warmup_bars())
-        machine = Machine(program_of(strategy), np.concatenate([record] * len(self.instruments)), self.instruments, self.terms, False)
-        machine.reset(self.account.capital)
+        machine = _BENCH.machine_for(strategy, record, self.instruments, self.terms, self.account.capital)
         began = perf_counter()
         indicators = machine.indicators(feed)
         _, equity = machine.run(feed, indicators, start, stop)
