@@ -194,13 +194,14 @@ class Shared:
 
 def run_combination(combination: Combination, shared: Shared, log: bool = False, bench: Workbench | None = None) -> Result:
     """The result of one combination; log: whether it keeps its events. bench: where to run without a log; see there."""
-    wallets, ledgers = shared.take(combination), []
-    for wallet in wallets:
-        if bench is None or len(wallets) > 1 or combination.evaluation is not None:
+    ledgers = []
+    for place, wallet in enumerate(shared.take(combination)):
+        if bench is None or combination.evaluation is not None:
             machine = build_machine(combination, wallet.aligned, wallet.weights, log)
         else:
             strategy, account = combination.strategy, combination.account
-            machine = bench.machine_for(strategy, strategy.record(), *wallet.records(account, combination.execution), account.capital)
+            records = wallet.records(account, combination.execution)
+            machine = bench.machine_for(strategy, strategy.record(), *records, account.capital, place)
         events, equity = machine.run(wallet.feed, wallet.indicators, wallet.start, wallet.stop)
         events["bar"] += wallet.begin
         ledgers.append(

@@ -12,23 +12,30 @@ from engine.machine import Machine
 
 
 class Workbench(threading.local):
-    """The machine of each thread: a run's megabytes of zeros are asked of the system once a thread and not once a run.
+    """The machines of each thread, one for each wallet of a run.
 
-    Threads that ask for memory all the time wait for each other. What a machine of it has done is to be read before the thread's
-    next run overwrites its states.
+    A run's megabytes of zeros are asked of the system once a thread and not once a run: threads that ask for memory all the time
+    wait for each other. What a machine of it has done is to be read before the thread's next run overwrites its states.
     """
 
-    machine: Machine | None = None
+    def __init__(self) -> None:
+        self.machines: dict[int, Machine] = {}
 
-    def machine_for(self, strategy: Any, record: np.ndarray, instruments: np.ndarray, terms: np.ndarray, capital: float) -> Machine:
-        """A machine at its start, which keeps no events. `record` is `strategy.record()`; the other records are the engine's."""
-        program, kept = program_of(strategy), self.machine
+    def machine_for(
+        self, strategy: Any, record: np.ndarray, instruments: np.ndarray, terms: np.ndarray, capital: float, wallet: int = 0
+    ) -> Machine:
+        """A machine at its start, which keeps no events, for the wallet of that number.
+
+        record: `strategy.record()`; the other records are the engine's.
+        """
+        program, kept = program_of(strategy), self.machines.get(wallet)
         parameters = np.concatenate([record] * len(instruments))
         if isinstance(strategy, Strategy):  # a user's decision may look at rows of the state that hold nothing, which must be zeros
             kept = None
         if kept is not None and kept.program is program and len(kept.instruments) == len(instruments):
             kept.run_again_with(parameters, instruments, terms, capital)
             return kept
-        self.machine = Machine(program, parameters, instruments, terms, False)
-        self.machine.reset(capital)
-        return self.machine
+        made = Machine(program, parameters, instruments, terms, False)
+        made.reset(capital)
+        self.machines[wallet] = made
+        return made

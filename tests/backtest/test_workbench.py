@@ -35,9 +35,10 @@ def outcome(markets: tuple[bt.Market, ...], strategy: Any, account: bt.Account, 
 
 def spoil(bench: Workbench) -> None:
     """Fill every row of the tables with what a run could never have left there."""
-    assert bench.machine is not None
-    for record in (bench.machine.states, bench.machine.journals):
-        record.view(np.uint8)[...] = 0xFF
+    assert bench.machines
+    for machine in bench.machines.values():
+        for record in (machine.states, machine.journals):
+            record.view(np.uint8)[...] = 0xFF
 
 
 @settings(max_examples=12)
@@ -61,23 +62,27 @@ def test_a_shared_wallet_too() -> None:
 
 
 def test_separate_wallets_each_have_their_own_states() -> None:
-    found = outcome((MARKET, OTHER), STRATEGIES[0], ACCOUNTS[0], EXECUTIONS[0], Workbench())
-    assert np.array_equal(found[0], outcome((MARKET, OTHER), STRATEGIES[0], ACCOUNTS[0], EXECUTIONS[0], None)[0], equal_nan=True)
+    bench = Workbench()
+    for strategy in (STRATEGIES[1], STRATEGIES[0]):
+        found = outcome((MARKET, OTHER), strategy, ACCOUNTS[0], EXECUTIONS[0], bench)
+        assert np.array_equal(found[0], outcome((MARKET, OTHER), strategy, ACCOUNTS[0], EXECUTIONS[0], None)[0], equal_nan=True)
+        spoil(bench)
+    assert len(bench.machines) == 2
 
 
 def test_the_machine_is_used_again_but_for_a_users_strategy() -> None:
     bench = Workbench()
     outcome((MARKET,), STRATEGIES[0], ACCOUNTS[0], EXECUTIONS[0], bench)
-    first = bench.machine
+    first = bench.machines[0]
     outcome((MARKET,), STRATEGIES[1], ACCOUNTS[1], EXECUTIONS[1], bench)
-    assert bench.machine is first
+    assert bench.machines[0] is first
     outcome((MARKET,), STRATEGIES[2], ACCOUNTS[0], EXECUTIONS[0], bench)
-    assert bench.machine is not first
+    assert bench.machines[0] is not first
     own = bracket_strategy()
     outcome((MARKET,), own, ACCOUNTS[0], EXECUTIONS[0], bench)
-    first = bench.machine
+    first = bench.machines[0]
     outcome((MARKET,), own, ACCOUNTS[0], EXECUTIONS[0], bench)
-    assert bench.machine is not first
+    assert bench.machines[0] is not first
 
 
 @pytest.mark.parametrize(("dtype", "tables"), [(state_dtype, {"lots", "orders"}), (journal_dtype, {"events", "fills"})])

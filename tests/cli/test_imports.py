@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import backtest as bt
+from backtest.command_line import run_command
 from tests.compiled.processes import run_script
 from tests.conftest import COMPILED
 
@@ -65,3 +67,18 @@ def test_the_names_of_bt_are_those_it_promises() -> None:
 def test_functions_are_not_hidden_by_modules_of_their_name() -> None:
     body = "import backtest as bt, backtest.run, backtest.sweep, backtest.order_log\nassert callable(bt.run) and callable(bt.sweep)"
     assert imported(body + "\nassert callable(bt.order_log)", ("backtest.run",)) == ["backtest.run"]
+
+
+def test_a_command_leaves_the_collector_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    before, seen = gc.get_threshold(), []
+    for failing in (False, True):
+
+        def command(_: list[str], failing: bool = failing) -> None:
+            seen.append(gc.get_threshold())
+            if failing:
+                raise bt.InputError("refused")
+
+        assert run_command(command, []) == (2 if failing else 0)
+        assert gc.get_threshold() == before
+    assert seen[0][0] > before[0]
+    assert capsys.readouterr().err == "error: refused\n"
