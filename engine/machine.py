@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,18 @@ class Feed:
 
     def first_bars(self) -> np.ndarray:
         """Index of each instrument's first bar."""
-        return np.argmax(self.kinds > 0, axis=1).astype(np.int64)
+        return self._ends[0]
 
     def last_bars(self) -> np.ndarray:
         """Index of each instrument's last bar."""
-        return (self.kinds.shape[1] - 1 - np.argmax(self.kinds[:, ::-1] > 0, axis=1)).astype(np.int64)
+        return self._ends[1]
+
+    @cached_property
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last bars, looked for once: thousands of runs may share a feed."""
+        there = self.kinds > 0
+        first = np.argmax(there, axis=1).astype(np.int64)
+        return first, (there.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)).astype(np.int64)
 
 
 def average_ranges(feed: Feed, period: int) -> np.ndarray:

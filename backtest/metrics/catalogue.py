@@ -346,7 +346,8 @@ def _from_states(result: Result) -> dict[str, float]:
     counts = np.sum([state["label_counts"].sum(axis=1) for state in states], axis=0).tolist() if states else [0] * len(LABELS)
 
     def total(name: str) -> float:
-        return float(sum(float(np.sum(state[name])) for state in states))
+        values = (state[name].tolist() for state in states)
+        return float(sum(float(sum(value) if isinstance(value, list) else value) for value in values))
 
     def events(label: int) -> float:
         return float(counts[label])
