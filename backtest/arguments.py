@@ -69,12 +69,8 @@ def _market_options(parser: Parser, seed: str) -> None:
 
 def _account_options(parser: Parser) -> None:
     account = parser.add_argument_group("account")
-    account.add_argument(
-        "--capital", metavar="X", help="starting balance, each coin's own when wallets are separate (default: 10000)"
-    )
-    account.add_argument(
-        "--leverage", metavar="X", help="divides initial margin and, by default, multiplies order size (default: 1)"
-    )
+    account.add_argument("--capital", metavar="X", help="starting balance, each coin's own when wallets are separate (default: 10000)")
+    account.add_argument("--leverage", metavar="X", help="divides initial margin and, by default, multiplies order size (default: 1)")
     account.add_argument("--wallet", metavar="KIND", help="shared or separate (default: separate)")
     account.add_argument("--margin", metavar="KIND", help="cross or isolated (default: cross)")
 

@@ -8,22 +8,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from backtest.arguments import configuration, parse
 from backtest.command_line import plain_console, run_command
 from backtest.configuration import Configuration
 from backtest.json_schema import COMPARISON, stamp
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from backtest.result import Result
 
 
 def print_parameters(console: Console) -> None:
     """Every setting with default, range, unit, search range and meaning, as docs/parameters.md has them."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     from backtest.parameter_reference import HEADINGS, rows, sections
 
     for heading, where, kind in sections():
@@ -47,6 +48,10 @@ def print_version() -> None:
 
 def print_scenarios(console: Console) -> None:
     """The scenarios of the simulated market and what is in each."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     from backtest.data.simulated.scenarios import scenarios
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text("SIMULATED market: --scenario", style="bold"), title_justify="left")
@@ -113,7 +118,6 @@ def _run(argv: list[str]) -> None:
     # Imported after the run: a refusal should not wait for the writers of files.
     from backtest.data.progress import watcher
     from backtest.output import write_run
-    from backtest.report.terminal import print_report
     from backtest.storage import summary
     from backtest.studies import study
 
@@ -131,6 +135,8 @@ def _run(argv: list[str]) -> None:
     if options.json:
         print(json.dumps(summary(result, None if studies is None else studies.as_json()), indent=1, allow_nan=False))
     elif not options.quiet:
+        from backtest.report.terminal import print_report
+
         print_report(result, studies=studies)
     charts = not options.no_charts
     folder = write_run(result, settings, Path(options.output), charts=charts, studies=studies, html=options.html, orders=orders)

@@ -231,9 +231,7 @@ def _holder(settings: Configuration, assignment: str, name: str, ruled: bool) ->
         known = owners[table] if dot else [one for names in owners.values() for one in names]
         raise InputError(f"--set {assignment}: {plain} is not a setting{nearest(plain, known)}")
     if len(holders) > 1:
-        raise InputError(
-            f"--set {assignment}: {plain} stands in several tables; say {' or '.join(f'{one}.{plain}' for one in holders)}"
-        )
+        raise InputError(f"--set {assignment}: {plain} stands in several tables; say {' or '.join(f'{one}.{plain}' for one in holders)}")
     return holders[0], plain
 
 

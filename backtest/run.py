@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -101,11 +102,16 @@ def wallet_feed(aligned: Aligned, warmup: int, end: int, close_at_end: bool = Fa
 
 def memory_counters(machine: Machine) -> list[dict[str, Any]]:
     """The strategy's counters of each instrument, by name; a user's memory by position."""
-    names = machine.memory.dtype.names
-    if names is None:
+    if machine.memory.dtype.names is None:
         return [{f"memory_{j}": float(value) for j, value in enumerate(row)} for row in machine.memory]
-    single = [name for name in names if machine.memory.dtype[name].shape == ()]
+    single = _single_fields(machine.memory.dtype)
     return [{name: row[name].item() for name in single} for row in machine.memory]
+
+
+@cache
+def _single_fields(kind: np.dtype) -> tuple[str, ...]:
+    """The fields of a record that hold one number."""
+    return tuple(name for name in kind.names or () if kind[name].shape == ())
 
 
 @contextmanager

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from typing import TextIO
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.machine import Feed, Machine
 
@@ -63,6 +61,9 @@ def run_progress(quiet: bool, stream: TextIO | None = None, clock: Callable[[], 
     if quiet or not target.isatty():
         yield None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("running"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("bars"), TimeRemainingColumn())
     display = Progress(*columns, console=Console(file=target), transient=True)
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backtest.configuration import Configuration, DataSettings, strategy_name
+from backtest.csv_files import write_csv
 from backtest.data.built_in import built_in_coins, built_in_instrument
 from backtest.data.symbols import base_coin, resolve_symbol
 from backtest.data.timeframe import parse_utc, utc_text
@@ -63,15 +63,6 @@ def plain_values(value: Any) -> Any:
 def _record_values(record: np.void) -> dict[str, Any]:
     names = [name for name in record.dtype.names or () if np.asarray(record[name]).size <= _LARGEST_FIELD and not record[name].dtype.names]
     return {name: plain_values(record[name]) for name in names}
-
-
-def _times_as_text(times: pd.Series) -> np.ndarray:
-    """UTC times as 2024-01-01T00:15:00Z, missing ones as empty text."""
-    missing = times.isna().to_numpy()
-    seconds = times.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    text = np.char.add(np.datetime_as_string(seconds), "Z").astype(object)
-    text[missing] = ""
-    return text
 
 
 def summary(result: Result, studies: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -215,11 +206,6 @@ def _equity_table(result: Result) -> pa.Table:
     return pa.table(columns).replace_schema_metadata({"title": title, "simulated": str(result.simulated).lower()})
 
 
-def _write_csv(table: pd.DataFrame, times: tuple[str, ...], path: Path) -> None:
-    table = table.assign(**{name: _times_as_text(table[name]) for name in times})
-    table.to_csv(path, index=False, lineterminator="\n")
-
-
 def write_files(
     result: Result,
     folder: Path,
@@ -232,8 +218,8 @@ def write_files(
     told = summary(result, None if studies is None else studies.as_json())
     for name, values in (("summary.json", told), ("run.json", _internals(result))):
         (folder / name).write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    _write_csv(result.trades, ("time",), folder / "trades.csv")
-    _write_csv(result.lots, ("opened", "closed"), folder / "lots.csv")
+    write_csv(result.trades, ("time",), folder / "trades.csv")
+    write_csv(result.lots, ("opened", "closed"), folder / "lots.csv")
     pq.write_table(_equity_table(result), folder / "equity.parquet", compression="zstd")
     configuration, remarks = recorded_configuration(result, data)
     comments = [findings.title(result), *remarks]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_args
 
 from backtest.sensitivity.study import Scans, sensitivity
 from backtest.uncertainty.estimate import uncertainty
-from backtest.uncertainty.show import as_json as uncertainty_as_json
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,8 +22,24 @@ if TYPE_CHECKING:
     from backtest.sensitivity.table import Sensitivity
     from backtest.uncertainty.estimate import Uncertainty
 
+# Where each study becomes plain values; only what was made is imported.
+RENDERINGS = {
+    "sensitivity": "backtest.sensitivity.rendering",
+    "uncertainty": "backtest.uncertainty.show",
+    "worst_days": "backtest.report.worst_days",
+    "ablation": "backtest.ablation.rendering",
+    "exposure_ladder": "backtest.exposure_ladder.rendering",
+    "evaluation": "backtest.evaluation.rendering",
+}
+
 SCANS: tuple[str, ...] = get_args(Scans)
 DEFAULT_SCANS: Scans = "coarse"
+
+
+def as_json_of(home: str) -> Callable[[Any], Any]:
+    """The function of a module that makes plain values of a study."""
+    found: Callable[[Any], Any] = import_module(home).as_json
+    return found
 
 
 @dataclass(frozen=True)
@@ -48,18 +64,9 @@ class Studies:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for summary.json; null for a study that was not made."""
-        from backtest import ablation, exposure_ladder, sensitivity
-        from backtest.evaluation import rendering as evaluation
-        from backtest.report import worst_days
-
         return {
             "fragile": None if self.sensitivity is None else self.sensitivity.fragile,
-            "sensitivity": None if self.sensitivity is None else sensitivity.as_json(self.sensitivity),
-            "uncertainty": None if self.uncertainty is None else uncertainty_as_json(self.uncertainty),
-            "worst_days": None if self.worst_days is None else worst_days.as_json(self.worst_days),
-            "ablation": None if self.ablation is None else ablation.as_json(self.ablation),
-            "exposure_ladder": None if self.exposure_ladder is None else exposure_ladder.as_json(self.exposure_ladder),
-            "evaluation": None if self.evaluation is None else evaluation.as_json(self.evaluation),
+            **{name: None if getattr(self, name) is None else as_json_of(home)(getattr(self, name)) for name, home in RENDERINGS.items()},
         }
 
     def tables(self) -> list[tuple[Table, list[str]]]:
@@ -93,9 +100,6 @@ def study(
 
     Raises InputError when an ablation, a ladder or an evaluation is asked for and cannot be made.
     """
-    from backtest.ablation import ablation
-    from backtest.evaluation.study import evaluation_study
-    from backtest.exposure_ladder import exposure_ladder
     from backtest.report.worst_days import worst_days
 
     if result.time.size == 0:
@@ -105,11 +109,29 @@ def study(
         uncertainty(result),
         "",
         worst_days(result),
-        ablation(result) if ablate else None,
-        exposure_ladder(result) if ladder else None,
-        evaluation_study(result) if evaluation else None,
+        _ablation(result) if ablate else None,
+        _exposure_ladder(result) if ladder else None,
+        _evaluation(result) if evaluation else None,
     )
     try:
         return replace(made, sensitivity=sensitivity(result, scans=scans, watch=watch))
     except InputError as error:
         return replace(made, left_out=f"The sensitivity table is missing: {error}.")
+
+
+def _ablation(result: Result) -> Ablation:
+    from backtest.ablation.study import ablation
+
+    return ablation(result)
+
+
+def _exposure_ladder(result: Result) -> ExposureLadder:
+    from backtest.exposure_ladder.study import exposure_ladder
+
+    return exposure_ladder(result)
+
+
+def _evaluation(result: Result) -> EvaluationStudy:
+    from backtest.evaluation.study import evaluation_study
+
+    return evaluation_study(result)

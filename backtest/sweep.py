@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,12 @@ from backtest.run import announced, instrument_terms, memory_counters, wallet_fe
 from backtest.strategy import Strategy, program_of
 from backtest.sweep_backends import THREADS, check_backend, on_backend
 from backtest.whole_numbers import checked_threads
+from backtest.workbench import Workbench
 from engine.account import Account
 from engine.errors import InputError
 from engine.evaluation import Evaluation
 from engine.execution import Execution
-from engine.machine import Feed, Machine
+from engine.machine import Feed, InstrumentTerms, Machine, instrument_record, terms_record
 from engine.strategies.adaptive_grid_indicators import INDICATOR_SETTINGS
 from engine.strategies.adaptive_grid_parameters import AdaptiveGrid
 from engine.strategies.static_grid_parameters import StaticGrid
@@ -46,6 +48,9 @@ DEFAULT_METRICS = (
     *("longs_opened", "shorts_opened", "win_rate_exits", "profit_factor_exits", "fees", "funding_net", "turnover", "liquidations"),
     *("time_in_position", "leverage_max", "rungs_dropped"),
 )
+# Puts markets on one grid of bars.
+Aligner = Callable[[tuple[Market, ...]], Aligned]
+
 # A progress bar is worth its lines from this many combinations on.
 _LONG = 32
 
@@ -96,7 +101,10 @@ def combinations(strategy: Any, account: Account, execution: Execution, grid: Ma
         for name, owner, value in zip(grid, owners, values, strict=True):
             changes[owner][name] = value
         changed = own_with(strategy, changes[0]) if own else strategy.replace(**changes[0])
-        rows.append(Combination(changed, account.replace(**changes[1]), execution.replace(**changes[2]), values))
+        # What is not changed stays the same object: all rows with the same terms share their records.
+        of_account = account.replace(**changes[1]) if changes[1] else account
+        of_execution = execution.replace(**changes[2]) if changes[2] else execution
+        rows.append(Combination(changed, of_account, of_execution, values))
     return rows
 
 
@@ -110,7 +118,7 @@ def indicator_key(strategy: Any) -> tuple[Any, ...]:
 
 @dataclass
 class Prepared:
-    """One wallet's arrays for all combinations that share them."""
+    """One wallet's arrays for all combinations that share them. `last_terms`: the records made last, and of which terms."""
 
     aligned: Aligned
     feed: Feed
@@ -119,15 +127,30 @@ class Prepared:
     stop: int
     indicators: np.ndarray
     weights: tuple[float, ...]
+    last_terms: tuple[Account, Execution, np.ndarray, np.ndarray] | None = None
+
+    def records(self, account: Account, execution: Execution) -> tuple[np.ndarray, np.ndarray]:
+        """The instruments and the terms as compiled code reads them."""
+        last = self.last_terms
+        if last is None or last[0] is not account or last[1] is not execution:
+            listed = instruments_of(self.aligned, self.weights)
+            instruments = np.concatenate([instrument_record(one, account.leverage) for one in listed])
+            last = (account, execution, instruments, terms_record(account, execution, self.aligned.timeframe.ms, len(listed)))
+            self.last_terms = last
+        return last[2:]
+
+
+def instruments_of(aligned: Aligned, weights: Sequence[float]) -> list[InstrumentTerms]:
+    """The instruments of a wallet as the engine takes them."""
+    return [instrument_terms(market.instrument, weight) for market, weight in zip(aligned.markets, weights, strict=True)]
 
 
 def build_machine(combination: Combination, aligned: Aligned, weights: Sequence[float], log: bool = False) -> Machine:
     """A machine for one wallet of a combination; log: whether it keeps its events."""
-    strategy = combination.strategy
-    terms = [instrument_terms(market.instrument, weight) for market, weight in zip(aligned.markets, weights, strict=True)]
-    records = [strategy.record()] * len(terms)
+    strategy, listed = combination.strategy, instruments_of(aligned, weights)
     rules = (combination.account, combination.execution, aligned.timeframe.ms)
-    return Machine.build(program_of(strategy), records, terms, *rules, recording=log, evaluation=combination.evaluation)
+    records = [strategy.record()] * len(listed)
+    return Machine.build(program_of(strategy), records, listed, *rules, recording=log, evaluation=combination.evaluation)
 
 
 @dataclass
@@ -139,6 +162,7 @@ class Shared:
     waiting: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     wallets: list[Prepared] | None = None
+    aligned: Aligner = align
 
     def take(self, combination: Combination) -> list[Prepared]:
         """The wallets' arrays."""
@@ -161,7 +185,7 @@ class Shared:
         return [(self.markets, tuple(self.weights) if self.weights is not None else (1.0 / count,) * count)]
 
     def _prepare(self, combination: Combination, markets: tuple[Market, ...], weights: tuple[float, ...]) -> Prepared:
-        aligned = align(markets)
+        aligned = self.aligned(markets)
         end = max(int(market.end_time) for market in self.markets)
         feed, begin, start, stop = wallet_feed(aligned, combination.strategy.warmup_bars(), end, combination.execution.close_at_end)
         feed = with_gates(feed, aligned.timeframe.ms, combination.evaluation)
@@ -169,11 +193,16 @@ class Shared:
         return Prepared(aligned, feed, begin, start, stop, indicators, weights)
 
 
-def run_combination(combination: Combination, shared: Shared, log: bool = False) -> Result:
-    """The result of one combination; log: whether it keeps its events."""
+def run_combination(combination: Combination, shared: Shared, log: bool = False, bench: Workbench | None = None) -> Result:
+    """The result of one combination; log: whether it keeps its events. bench: where to run without a log; see there."""
     ledgers = []
-    for wallet in shared.take(combination):
-        machine = build_machine(combination, wallet.aligned, wallet.weights, log)
+    for place, wallet in enumerate(shared.take(combination)):
+        if bench is None or combination.evaluation is not None:
+            machine = build_machine(combination, wallet.aligned, wallet.weights, log)
+        else:
+            strategy, account = combination.strategy, combination.account
+            records = wallet.records(account, combination.execution)
+            machine = bench.machine_for(strategy, strategy.record(), *records, account.capital, place)
         events, equity = machine.run(wallet.feed, wallet.indicators, wallet.start, wallet.stop)
         events["bar"] += wallet.begin
         ledgers.append(
@@ -248,16 +277,16 @@ class Task:
         Combinations that share arrays follow each other, so that few of these are held at a time.
         """
         pools: dict[tuple[Any, ...], Shared] = {}
-        parts = []
+        parts, bench, aligned = [], Workbench(), cache(align)
         for row in rows:
             key = (row.account.wallet, row.execution.close_at_end, row.strategy.warmup_bars(), indicator_key(row.strategy))
-            part = pools.setdefault(key, Shared(self.markets, self.weights))
+            part = pools.setdefault(key, Shared(self.markets, self.weights, aligned=aligned))
             part.waiting += 1
             parts.append(part)
 
         def work(number: int) -> list[float]:
             try:
-                return metrics_of(run_combination(rows[number], parts[number]), self.metrics)
+                return metrics_of(run_combination(rows[number], parts[number], bench=bench), self.metrics)
             except InputError as error:
                 settings = ", ".join(f"{name} = {value!r}" for name, value in zip(self.grid, rows[number].values, strict=True))
                 raise InputError(f"{settings}: {error}" if settings else str(error)) from None

@@ -23,7 +23,6 @@ from benchmarks.loops import Loop, loop_of
 MARK = "ctermid"
 
 
-
 def works(market: bt.Market, bars: int) -> dict[str, Callable[[int], object]]:
     """The cases, each a function of the number of bars to run."""
     made: dict[str, Callable[[int], object]] = {}

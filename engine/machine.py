@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,11 +71,18 @@ class Feed:
 
     def first_bars(self) -> np.ndarray:
         """Index of each instrument's first bar."""
-        return np.argmax(self.kinds > 0, axis=1).astype(np.int64)
+        return self._ends[0]
 
     def last_bars(self) -> np.ndarray:
         """Index of each instrument's last bar."""
-        return (self.kinds.shape[1] - 1 - np.argmax(self.kinds[:, ::-1] > 0, axis=1)).astype(np.int64)
+        return self._ends[1]
+
+    @cached_property
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last bars, looked for once: thousands of runs may share a feed."""
+        there = self.kinds > 0
+        first = np.argmax(there, axis=1).astype(np.int64)
+        return first, (there.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)).astype(np.int64)
 
 
 def average_ranges(feed: Feed, period: int) -> np.ndarray:
@@ -137,6 +145,35 @@ def terms_record(account: Account, execution: Execution, timeframe_ms: int, inst
     return row
 
 
+def parts_to_clear(dtype: np.dtype) -> list[slice]:
+    """The bytes of a record that a run reads before it writes them: all but its tables of records, of which only the used rows are read.
+
+    Neighbouring fields are one part.
+    """
+    parts: list[slice] = []
+    begin = 0
+    fields = dtype.fields
+    assert fields is not None
+    assert dtype.names is not None
+    for name in dtype.names:
+        kind, offset = fields[name][:2]
+        if kind.shape and kind.base.names is not None:
+            parts.append(slice(begin, offset))
+            begin = offset + kind.itemsize
+    parts.append(slice(begin, dtype.itemsize))
+    return [part for part in parts if part.stop > part.start]
+
+
+_STATE_PARTS, _JOURNAL_PARTS = parts_to_clear(state_dtype), parts_to_clear(journal_dtype)
+
+
+def clear(records: np.ndarray, parts: Sequence[slice]) -> None:
+    """Zero these bytes of every record."""
+    plain = records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
+    for part in parts:
+        plain[:, part] = 0
+
+
 @dataclass
 class Machine:
     """One wallet: its records, and the compiled code that moves them."""
@@ -175,8 +212,26 @@ class Machine:
         machine.reset(account.capital)
         return machine
 
+    def run_again_with(self, parameters: np.ndarray, instruments: np.ndarray, terms: np.ndarray, capital: float) -> None:
+        """Back to the start under other settings of as many instruments, in the arrays it has, which costs less than new ones.
+
+        What was handed out of it before (its states) is overwritten.
+        """
+        self.parameters, self.instruments, self.terms = parameters, instruments, terms
+        clear(self.states, _STATE_PARTS)
+        clear(self.journals, _JOURNAL_PARTS)
+        self.memory = np.zeros(len(instruments), self.program.memory_dtype)
+        self._begin(capital)
+
     def reset(self, capital: float) -> None:
         """Back to the start: a wallet of `capital`, no lots, no orders."""
+        self.states = np.zeros(len(self.instruments), state_dtype)
+        self.journals = np.zeros(1, journal_dtype)
+        self.memory = np.zeros(len(self.instruments), self.program.memory_dtype)
+        self._begin(capital)
+
+    def _begin(self, capital: float) -> None:
+        """Set what does not start at zero."""
         count = len(self.instruments)
         self.accounts = np.zeros(1, account_dtype)
         for name in ("wallet", "capital", "equity", "peak", "path_peak"):
@@ -184,15 +239,12 @@ class Machine:
         self.gates = gates_record(self.evaluation)
         if self.evaluation is not None:
             open_gates(self.accounts, self.gates)
-        self.states = np.zeros(count, state_dtype)
         self.states["up_trigger"] = np.inf
         self.states["down_trigger"] = -np.inf
         self.states["armed"] = 1
         self.states["near"] = NO_TRIGGERS
         self.states["instrument"] = np.arange(count)
         self.states["tick_size"] = self.instruments["tick_size"]
-        self.memory = np.zeros(count, self.program.memory_dtype)
-        self.journals = np.zeros(1, journal_dtype)
         self.journals["recording"] = self.recording
         self.row = np.zeros((ROWS_AT_ONCE, self.program.columns))
         self.column = np.zeros(count, np.int64)
@@ -276,7 +328,7 @@ class Machine:
                 continue
             check_status(status, bar - 1)
             if bar >= stop:
-                return log[:cursor].copy(), equity[start:stop].copy()
+                return log[:cursor].copy(), equity[start:stop]
 
 
 def check_status(status: int, bar: int) -> None:

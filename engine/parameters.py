@@ -55,14 +55,17 @@ class Parameters(BaseModel):
 
     # Strings become integer codes in the record, in the order of the field's Literal.
     _record_dtype: ClassVar[np.dtype | None] = None
+    # Those words by field; an empty tuple for every other field.
+    _record_words: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     # What is asked of several parameters together; a search never runs a set that breaks one.
     rules: ClassVar[tuple[Rule, ...]] = ()
 
     def __init__(self, **values: Any) -> None:
-        unknown = [name for name in values if name not in type(self).model_fields]
+        known = type(self).model_fields
+        unknown = [name for name in values if name not in known]
         if unknown:
-            close = difflib.get_close_matches(unknown[0], list(type(self).model_fields), n=1)
+            close = difflib.get_close_matches(unknown[0], list(known), n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise InputError(f"{unknown[0]} is not a setting of {type(self).__name__}{hint}")
         try:
@@ -95,8 +98,10 @@ class Parameters(BaseModel):
         """The record type: float64 for floats, int64 for integers, switches and codes of words."""
         if cls.__dict__.get("_record_dtype") is None:
             fields = []
+            cls._record_words = {}
             for name, field in cls.model_fields.items():
                 kind = field.annotation
+                cls._record_words[name] = get_args(kind) if get_origin(kind) is Literal else ()
                 whole = kind in (int, bool) or get_origin(kind) is Literal
                 fields.append((name, np.int64 if whole else np.float64))
             cls._record_dtype = np.dtype(fields, align=True)
@@ -106,9 +111,9 @@ class Parameters(BaseModel):
     def record(self) -> np.ndarray:
         """A one-row record array that compiled code reads; words become their position in the field's Literal."""
         row = np.zeros(1, self.dtype())
-        for name, field in type(self).model_fields.items():
+        values = []
+        for name, words in self._record_words.items():
             value = getattr(self, name)
-            if get_origin(field.annotation) is Literal:
-                value = get_args(field.annotation).index(value)
-            row[name] = np.nan if value is None else value
+            values.append(words.index(value) if words else np.nan if value is None else value)
+        row[0] = tuple(values)
         return row

@@ -24,6 +24,7 @@ from numba import config, njit
 from numba import types as nb_types
 
 from gridcore import linking
+from gridcore.kernel_cache import keep_in
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KERNEL_PACKAGES = ("gridcore", "engine")
@@ -140,16 +141,11 @@ def entry_kernel(function: Callable[..., Any]) -> Any:
 def _compile(function: Callable[..., Any], pipeline: Any, cached: bool = True, **options: Any) -> Any:
     if pipeline is not None:
         options["pipeline_class"] = pipeline
-    # The cache location is read when the function is decorated; other packages' numba settings stay as they are.
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(CACHE_FOLDER)
-    try:
-        compiled = njit(cache=cached, nogil=True, error_model="numpy", **options)(function)
-        if cached and pipeline is not None and pipeline is linking.INNER and not config.DISABLE_JIT:
-            compiled._cache = linking.InnerCache(function)  # noqa: SLF001 - numba has no other way to set it
-        return _once_per_type(compiled)
-    finally:
-        config.CACHE_DIR = before
+    dispatcher = njit(nogil=True, error_model="numpy", **options)(function)
+    if cached and not config.DISABLE_JIT:
+        inner = pipeline is not None and pipeline is linking.INNER
+        keep_in(dispatcher, CACHE_FOLDER, linking.InnerCache if inner else None)
+    return _once_per_type(dispatcher)
 
 
 def kernel_with(template: Callable[..., Any], module: str, cached: bool = True, **functions: Any) -> Any:

@@ -8,10 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 # Without a terminal a line is printed at most this often, seconds.
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -71,35 +67,6 @@ class Lines:
         print(sentence, file=self._stream, flush=True)
 
 
-class Bars:
-    """Bars of a terminal."""
-
-    def __init__(self, display: Progress) -> None:
-        self._display = display
-
-    def watch(self, title: str) -> Callable[[int, int], None]:
-        """A bar with rows, rate and time left."""
-        task = self._display.add_task(title, total=None)
-
-        def report(rows: int, expected: int) -> None:
-            self._display.update(task, completed=rows, total=max(expected, rows))
-
-        return report
-
-    def say(self, sentence: str) -> None:
-        """Print a line above the bars."""
-        self._display.console.print(Text(sentence))
-
-
-class _Rows(ProgressColumn):
-    """`12,000 of 140,256 rows, 4,000/s`."""
-
-    def render(self, task: Task) -> Text:
-        total = "?" if task.total is None else f"{int(task.total):,}"
-        rate = f", {task.speed:,.0f}/s" if task.speed else ""
-        return Text(f"{int(task.completed):,} of {total} rows{rate}")
-
-
 @contextmanager
 def watcher(quiet: bool = False, stream: TextIO | None = None) -> Iterator[Watcher]:
     """Whoever fits: nobody when quiet, bars on a terminal, lines elsewhere; all on stderr, so that stdout is the result's."""
@@ -107,8 +74,9 @@ def watcher(quiet: bool = False, stream: TextIO | None = None) -> Iterator[Watch
     if quiet:
         yield Silent()
     elif target.isatty():
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), _Rows(), TimeRemainingColumn(elapsed_when_finished=True))
-        with Progress(*columns, console=Console(file=target)) as display:
-            yield Bars(display)
+        from backtest.data.progress_bars import bars_on
+
+        with bars_on(target) as bars:
+            yield bars
     else:
         yield Lines(target)

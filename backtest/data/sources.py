@@ -1,25 +1,25 @@
 """Where markets come from: one function a source, all of one shape, and the rule by which `auto` chooses.
 
-One call is all real or all simulated: a source serves every coin or raises.
+One call is all real or all simulated: a source serves every coin or raises. What only one of them needs is imported when it serves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from backtest.data.cache.store import Cache
 from backtest.data.cached import NothingStoredError, cached_market, is_complete
-from backtest.data.download import download, fetch_instrument, open_exchange, settled
-from backtest.data.exchange.venue import Venue
-from backtest.data.files.source import load_files, tells_no_coin
 from backtest.data.instrument import Instrument
 from backtest.data.known import Known, known_instrument, simulated_instrument
 from backtest.data.market import Market
 from backtest.data.progress import Watcher
 from backtest.data.request import Terms
-from backtest.data.simulated.source import load_simulated
 from engine.errors import InputError, SourceError
+
+if TYPE_CHECKING:
+    from backtest.data.exchange.venue import Venue
 
 Source = Callable[[Sequence[str], Terms, Mapping[str, Instrument], bool, Watcher], list[Market]]
 """Symbols, terms, instruments given by symbol, whether to download again, and who watches -> markets in that order."""
@@ -27,6 +27,8 @@ Source = Callable[[Sequence[str], Terms, Mapping[str, Instrument], bool, Watcher
 
 def from_files(symbols: Sequence[str], terms: Terms, given: Mapping[str, Instrument], _refresh: bool, watcher: Watcher) -> list[Market]:
     """Markets from the folder, archive or table `terms.data_dir`. Raises InputError for several coins of one file that names none."""
+    from backtest.data.files.source import load_files, tells_no_coin
+
     if len(symbols) > 1 and terms.data_dir is not None and tells_no_coin(terms.data_dir):
         raise InputError(
             f"data_dir = {terms.data_dir} is refused for {len(symbols)} coins: the name of a single file must tell which coin it holds, "
@@ -39,6 +41,8 @@ def from_simulation(
     symbols: Sequence[str], terms: Terms, given: Mapping[str, Instrument], _refresh: bool, watcher: Watcher
 ) -> list[Market]:
     """Simulated markets."""
+    from backtest.data.simulated.source import load_simulated
+
     return [load_simulated(simulated_instrument(symbol, terms, given, watcher).with_tiers().request(terms)) for symbol in symbols]
 
 
@@ -51,6 +55,8 @@ def from_cache(symbols: Sequence[str], terms: Terms, given: Mapping[str, Instrum
 
 def from_exchange(symbols: Sequence[str], terms: Terms, given: Mapping[str, Instrument], refresh: bool, watcher: Watcher) -> list[Market]:
     """Markets from the exchange: what is missing is downloaded into the cache, and read from there."""
+    from backtest.data.download import open_exchange
+
     with open_exchange(terms.exchange, symbols, watcher) as venue:
         return _downloaded(venue, symbols, terms, given, refresh, watcher)
 
@@ -65,6 +71,8 @@ def auto(symbols: Sequence[str], terms: Terms, given: Mapping[str, Instrument], 
     cache = Cache(terms.cache_dir, watcher.say)
     if not refresh and all(is_complete(symbol, terms, cache) and _is_known(symbol, terms, given, watcher) for symbol in symbols):
         return from_cache(symbols, terms, given, refresh, watcher)
+    from backtest.data.download import open_exchange
+
     try:
         venue = open_exchange(terms.exchange, symbols, watcher, probe=True)
     except SourceError as error:
@@ -86,6 +94,8 @@ def _is_known(symbol: str, terms: Terms, given: Mapping[str, Instrument], watche
 def _downloaded(
     venue: Venue, symbols: Sequence[str], terms: Terms, given: Mapping[str, Instrument], refresh: bool, watcher: Watcher
 ) -> list[Market]:
+    from backtest.data.download import download, fetch_instrument, settled
+
     cache = Cache(terms.cache_dir, watcher.say)
     terms = settled(terms, venue)
     markets = []

@@ -18,8 +18,10 @@ from backtest.metrics.drawdowns import recovery_bars
 from backtest.metrics.holdings import average_lots_held, net_exposure, time_at_cap
 from backtest.metrics.months import month_of, period_returns
 from backtest.metrics.open_inventory import inventory_metrics
+from engine.parameters import Parameters
 from engine.records import (
     HALT_LABEL,
+    LABELS,
     MARKET_CLOSE_LABEL,
     OPEN_LABEL,
     PRUNE_DEVIANCE,
@@ -210,7 +212,8 @@ def _ratio(part: float, whole: float) -> float:
 
 def _levels(result: Result) -> float:
     """Levels a side of the strategy's grid; NaN for a strategy that has no such parameter."""
-    levels = strategy_parameters(result.strategy).get("grid_levels")
+    strategy = result.strategy
+    levels = (vars(strategy) if isinstance(strategy, Parameters) else strategy_parameters(strategy)).get("grid_levels")
     return float(levels) if isinstance(levels, (int, float)) else math.nan
 
 
@@ -340,12 +343,14 @@ def _from_accounts(result: Result) -> dict[str, float]:
 
 def _from_states(result: Result) -> dict[str, float]:
     states = result.states
+    counts = np.sum([state["label_counts"].sum(axis=1) for state in states], axis=0).tolist() if states else [0] * len(LABELS)
 
     def total(name: str) -> float:
-        return float(sum(float(np.sum(state[name])) for state in states))
+        values = (state[name].tolist() for state in states)
+        return float(sum(float(sum(value) if isinstance(value, list) else value) for value in values))
 
     def events(label: int) -> float:
-        return float(sum(int(state["label_counts"][label].sum()) for state in states))
+        return float(counts[label])
 
     def remembered(name: str) -> float:
         known = [float(memory[name]) for memory in result.memory if name in memory]

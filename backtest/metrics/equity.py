@@ -26,6 +26,8 @@ def returns_per_bar(equity: np.ndarray, capital: float) -> np.ndarray:
     """Simple returns from close to close [bars]; 0 where nothing was left to earn a return on (equity <= 0 before)."""
     before = np.concatenate((np.array([capital], dtype=np.float64), equity[:-1])) if equity.size else equity
     earning = before > 0.0
+    if earning.all():
+        return np.asarray(equity / before - 1.0)
     returns = np.zeros(equity.size, dtype=np.float64)
     returns[earning] = equity[earning] / before[earning] - 1.0
     return returns

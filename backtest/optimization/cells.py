@@ -14,10 +14,14 @@ from backtest.data.market import Market
 from backtest.metrics import equity as curve
 from backtest.optimization.parts import Part
 from backtest.run import instrument_terms, wallet_feed
-from backtest.strategy import program_of
+from backtest.sweep import indicator_key
+from backtest.workbench import Workbench
 from engine.account import Account
 from engine.execution import Execution
 from engine.machine import Feed, Machine, instrument_record, terms_record
+
+# One machine a thread for all cells.
+_BENCH = Workbench()
 
 
 class Figures(NamedTuple):
@@ -79,9 +83,22 @@ class Cell:
         return ReadyCell(self, account, execution, records, terms, feed, start, stop)
 
 
-@dataclass(frozen=True, eq=False)
+class Bars(NamedTuple):
+    """The feed of a run, the bars it trades from and stops before, and its indicators."""
+
+    feed: Feed
+    start: int
+    stop: int
+    indicators: np.ndarray
+
+
+@dataclass(eq=False)
 class ReadyCell:
-    """A cell under fixed terms: what all its runs share is made once. feed: all bars there are; it trades from bar `start` to `stop`."""
+    """A cell under fixed terms: what all its runs share is made once. feed: all bars there are; it trades from bar `start` to `stop`.
+
+    last: on what the bars of the last run depend, and the bars themselves once they were asked for twice in a row: a search that
+    leaves the indicators alone makes them once, another one keeps none.
+    """
 
     cell: Cell
     account: Account
@@ -91,18 +108,28 @@ class ReadyCell:
     feed: Feed
     start: int
     stop: int
+    last: tuple[Any, Bars | None] = (None, None)
 
     def run(self, strategy: Any, record: np.ndarray) -> CellRun:
         """Run a set of parameters, `record` being `strategy.record()`, from a flat start; on the bars that `bt.run` would take."""
-        feed, start, stop = self._feed_of(strategy.warmup_bars())
-        machine = Machine(program_of(strategy), np.concatenate([record] * len(self.instruments)), self.instruments, self.terms, False)
-        machine.reset(self.account.capital)
+        machine = _BENCH.machine_for(strategy, record, self.instruments, self.terms, self.account.capital)
         began = perf_counter()
-        indicators = machine.indicators(feed)
-        _, equity = machine.run(feed, indicators, start, stop)
+        bars = self._bars_of(strategy, machine)
+        _, equity = machine.run(bars.feed, bars.indicators, bars.start, bars.stop)
         seconds = perf_counter() - began
-        daily = curve.daily_returns(feed.time[start:stop], equity, self.account.capital)
+        daily = curve.daily_returns(bars.feed.time[bars.start : bars.stop], equity, self.account.capital)
         return CellRun(figures_of(machine, equity, self.cell.aligned.timeframe.ms), daily, seconds)
+
+    def _bars_of(self, strategy: Any, machine: Machine) -> Bars:
+        """The bars of a run. Threads may make the same ones side by side; they are equal."""
+        key = (machine.program, strategy.warmup_bars(), indicator_key(strategy))
+        known, bars = self.last
+        if known == key and bars is not None:
+            return bars
+        feed, start, stop = self._feed_of(strategy.warmup_bars())
+        made = Bars(feed, start, stop, machine.indicators(feed))
+        self.last = (key, made if known == key else None)
+        return made
 
     def _feed_of(self, warmup: int) -> tuple[Feed, int, int]:
         """The feed that begins `warmup` bars before the part, and where it trades: with one coin a view of the whole but for its bars."""

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.table import Table
 
 from backtest.metrics.prune_outcomes import HOURS
 from backtest.report.formats import known
@@ -15,6 +14,8 @@ from backtest.sensitivity.table import signed
 from engine.strategies.adaptive_grid_parameters import MAX_LEVELS
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from backtest.result import Result
 
 # First and last level of each row of the table, counted from 0; the last one has no end.

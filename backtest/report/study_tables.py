@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class StudyRow(NamedTuple):
@@ -28,6 +27,10 @@ def study_table(title: str, headings: Sequence[str], rows: Iterable[StudyRow], w
 
     words: so many columns from the left hold words, the others figures. remarks: whether a last column without a heading has them.
     """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(title), title_justify="left", title_style="bold")
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="left" if place < words else "right", no_wrap=True)

@@ -14,6 +14,7 @@ from backtest.metrics import equity as curve
 from backtest.sensitivity.scenarios import AS_RUN, Scenario, changed_market
 from backtest.strategy import program_of
 from backtest.sweep import Combination, Shared, run_combination
+from backtest.workbench import Workbench
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Again:
 
     result: Result
     _shared: dict[str, Shared] = field(default_factory=dict)
+    _bench: Workbench = field(default_factory=Workbench)
 
     def __post_init__(self) -> None:
         for symbol, market in zip(self.result.symbols, self.result.markets, strict=True):
@@ -102,13 +104,22 @@ class Again:
         combination = Combination(scenario.strategy, scenario.account, scenario.execution, (), self.result.evaluation)
         return run_combination(combination, self.shared(scenario.markets), log)
 
+    def figures(self, scenario: Scenario) -> Outcome:
+        """The row of a scenario, without its result."""
+        combination = Combination(scenario.strategy, scenario.account, scenario.execution, (), self.result.evaluation)
+        return outcome(run_combination(combination, self.shared(scenario.markets), bench=self._bench))
+
     def run_with_maker_fee(self, fee: float) -> Result:
         """The run with another maker fee, a fraction."""
+        if fee == self.result.execution.fee_maker:
+            return self.result
         execution = self.result.execution.replace(fee_maker=fee)
         return self.run(Scenario("", "", self.result.strategy, self.result.account, execution))
 
     def run_with_funding(self, multiple: float) -> Result:
         """The run with every funding rate multiplied."""
+        if multiple == 1.0:
+            return self.result
         base = Combination(self.result.strategy, self.result.account, self.result.execution, (), self.result.evaluation)
         own = self.shared(AS_RUN)
         wallets = [replace(one, feed=replace(one.feed, funding_rates=one.feed.funding_rates * multiple)) for one in own.take(base)]

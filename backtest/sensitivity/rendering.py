@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from backtest.report.formats import known
 from backtest.report.study_tables import StudyRow, plain, study_table
 from backtest.sensitivity.scan import Scan
 from backtest.sensitivity.table import Row, Sensitivity, signed
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def _row_of(row: Row, of_run: bool) -> StudyRow:

@@ -56,7 +56,7 @@ def _rows(again: Again, workers: Workers, run: Outcome) -> tuple[list[Row], list
 
     def figures(scenario: Scenario) -> Outcome | str:
         try:
-            return outcome(again.run(scenario))
+            return again.figures(scenario)
         except InputError as error:  # a scenario may, for one, need more lots than a side can hold
             return str(error)
 

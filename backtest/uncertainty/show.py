@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from backtest.uncertainty.estimate import LEAST_DAYS, Interval, Uncertainty
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 SCHEMA = 1
 
@@ -49,6 +49,9 @@ def sentences(found: Uncertainty) -> list[str]:
 
 def uncertainty_table(found: Uncertainty) -> Table:
     """The run's own figure beside the 5 %, 50 % and 95 % points of the draws."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
     title = "SIMULATED: the luck in these days" if found.simulated else "The luck in these days"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
     table.add_column("")

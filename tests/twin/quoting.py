@@ -16,6 +16,7 @@ def resting_entries(book: Book, side: int | None = None) -> float:
     orders = [order for order in book.orders if order.kind == ENTRY and side in (None, order.side)]
     return sum(order.price * order.qty * book.mult for order in orders)
 
+
 LIMIT_TOLERANCE = 1e-9  # relative: a notional that equals its limit but for binary fractions is allowed
 
 

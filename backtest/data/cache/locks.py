@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from backtest.data.atomic import UNFINISHED, make_folder, sweep
 from engine.errors import SourceError
 
@@ -36,6 +34,8 @@ def locked(folder: Path, what: str, report: Callable[[str], None] = report_nothi
     The operating system lets go of a killed process's lock. What such a process left unfinished is removed. Not to be
     nested. Raises SourceError when the folder cannot be written.
     """
+    from filelock import FileLock, Timeout  # here: who only reads should not wait for it
+
     with told_in_one_sentence(folder):
         make_folder(folder)
         lock = FileLock(folder / LOCK)

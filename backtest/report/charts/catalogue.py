@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backtest.result import Result
     from backtest.studies import Studies
 
+
 def _liquidation(result: Result, _: Studies | None) -> Figure:
     found = result.liquidation_distance
     frame = pd.DataFrame({"at_close": found.at_close, "nearest": found.nearest}, index=result.equity.index)
