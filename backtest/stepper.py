@@ -101,7 +101,7 @@ class Stepper:
         self._records = (machine.accounts, machine.states, *rules, machine.journals)
         self._scratch_records = (scratch.accounts, scratch.states, *rules, scratch.journals)
         present = np.full((count, 1), TRADED, np.int8)
-        own = (machine.parameters, machine.memory, *self._records, present, self._none, machine.row)
+        own = (machine.parameters, machine.memory, *self._records, present, self._none, machine.row[0])
         self._decisions = [(*own, k, 0) for k in range(count)]
 
     # --- the cycle --------------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class Stepper:
                 continue
             if not history.begun:
                 history.begin()
-            machine.row[:] = history.last_row
+            machine.row[0] = history.last_row
             machine.program.decide_once(self._decisions[k])
         self._log.take(self._machine, self._bar_number)
         return self.orders

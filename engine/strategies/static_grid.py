@@ -80,7 +80,10 @@ def quote(p, account, state, instrument, terms, memory):
         for j in range(state["lot_count"][side] - 1, -1, -1):
             lot = state["lots"][side, j]
             if lot["pending"] == 0 and lot["generation"] == state["generation"]:
-                price = rung_price(memory["anchor"], p["step"], side, lot["level"], tick)
+                # Rung j has the place j - 1 in the table; a lot's exit stands one rung nearer than its entry, whose place is its level.
+                price = rung_price(memory["anchor"], p["step"], side, 0, tick)
+                if lot["level"] > 0:
+                    price = state["rung_price"][side, lot["level"] - 1]
                 place_take_profit(account, state, instrument, terms, side, j, price)
 
 
@@ -95,8 +98,8 @@ def decide(p, x, account, state, instrument, terms, journal, memory):
     recenter = memory["has_grid"] == 0
     if not recenter:
         beyond = PRICE_TOLERANCE * tick
-        lowest = rung_price(memory["anchor"], p["step"], LONG, p["grid_levels"], tick)
-        highest = rung_price(memory["anchor"], p["step"], SHORT, p["grid_levels"], tick)
+        lowest = state["rung_price"][LONG, p["grid_levels"] - 1]
+        highest = state["rung_price"][SHORT, p["grid_levels"] - 1]
         if close < lowest - beyond or close > highest + beyond:
             recenter = True
             memory["recenters"] += 1

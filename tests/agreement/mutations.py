@@ -68,7 +68,7 @@ MUTATIONS = (
     Mutation("lots that ride are rounded down", "quote_exits", "np.ceil(", "np.floor("),
     Mutation("a rebate lowers the least take-profit", "quote_exits", 'max(0.0, 2.0 * terms["fee_maker"])', '2.0 * terms["fee_maker"]'),
     Mutation("an uptrend's drift regenerates the grid", "decide", "drift = -drift", "drift = abs(drift)"),
-    Mutation("a static grid's exit stands at the rung of its entry", "quote", 'lot["level"], tick', 'lot["level"] + 1, tick'),
+    Mutation("a static grid's exit stands at the rung of its entry", "quote", 'lot["level"] - 1]', 'lot["level"]]'),
     # rules of a funded account
     Mutation("the daily loss counts from the capital", "begin_session", '= equity - gates["daily', '= account["capital"] - gates["daily'),
     Mutation("a balance of the day before does not trail", "begin_session", 'max(account["day_peak"], equity)', 'account["day_peak"]'),
