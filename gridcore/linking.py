@@ -18,11 +18,11 @@ from numba.core.environment import lookup_environment
 from numba.core.runtime import rtsys
 
 _ENVIRONMENT = "_ZN08NumbaEnv"  # how the names of numba's environment variables begin
+_ADDRESS = "numba.dynamic.globals"  # and those of addresses of Python objects
 
 # What is used of numba's code library, none of it promised.
 _NEEDED = (
     "_ensure_finalized",
-    "_finalize_dynamic_globals",
     "_finalize_final_module",
     "_finalize_specific",
     "_get_module_for_linking",
@@ -60,14 +60,8 @@ class _UnoptimisedLibrary(_BASE):  # type: ignore[misc]
         self._linking_libraries.append(library)
 
     def add_llvm_module(self, module: Any) -> None:
-        """Take in freshly lowered code, less what is plainly unused: addresses of Python objects, which no cache can keep."""
+        """Take in freshly lowered code as it is: tidied before it is inlined, it makes a slower loop."""
         module.data_layout = self._codegen._data_layout
-        builder = self._codegen._pass_builder()
-        passes = llvm.create_new_module_pass_manager()
-        passes.add_sroa_pass()
-        passes.add_aggressive_dce_pass()
-        passes.add_global_dead_code_eliminate_pass()
-        passes.run(module, builder)
         self._final_module.link_in(module)
 
     def _callees(self) -> list[Any]:
@@ -94,11 +88,12 @@ class InnerLibrary(_UnoptimisedLibrary):
     """The code of a function that only compiled code calls: never optimised, emitted or kept by itself."""
 
     _closed_module: Any = None
+    _kept_module: Any = None
+    _uses_addresses: bool | None = None
 
     def finalize(self) -> None:
         """Nothing more can be added; no code is made."""
         self._raise_if_finalized()
-        self._finalize_dynamic_globals()
         self._finalized = True
 
     def own_module(self) -> Any:
@@ -113,18 +108,39 @@ class InnerLibrary(_UnoptimisedLibrary):
             self._closed_module = closed
         return self._closed_module
 
+    def _module_to_keep(self) -> Any:
+        """The code with all it calls, no further compiled, so that a loop made from the cache is the loop made at once."""
+        if self._kept_module is None:
+            self._kept_module = self._final_module.clone()
+            self._link_callees(self._kept_module)
+        return self._kept_module
+
+    @property
+    def has_dynamic_globals(self) -> bool:
+        """Whether the code, or any that it calls, uses addresses of this process and cannot be kept."""
+        if self._uses_addresses is None:
+            tidied = self._final_module.clone()  # the addresses of functions that are called by name are there and unused
+            passes = llvm.create_new_module_pass_manager()
+            passes.add_sroa_pass()
+            passes.add_aggressive_dce_pass()
+            passes.add_global_dead_code_eliminate_pass()
+            passes.run(tidied, self._codegen._pass_builder())
+            left = any(variable.name.startswith(_ADDRESS) for variable in tidied.global_variables)
+            self._uses_addresses = left or any(library.has_dynamic_globals for library in self._callees())
+        return self._uses_addresses
+
     def serialize_using_object_code(self) -> Any:
-        """What the cache keeps of it: the code with all it calls, not compiled any further."""
+        """What the cache keeps of it."""
         self._ensure_finalized()
-        return self.name, self._get_module_for_linking().as_bitcode()
+        return self.name, self._module_to_keep().as_bitcode()
 
     @classmethod
     def restored(cls, generator: Any, kept: Any) -> InnerLibrary:
         """The library that `serialize_using_object_code` gave away."""
         name, bitcode = kept
         library = cls(generator, name)
-        library._final_module = library._shared_module = library._closed_module = llvm.parse_bitcode(bitcode)
-        library._finalize_dynamic_globals()
+        library._final_module = library._kept_module = llvm.parse_bitcode(bitcode)
+        library._uses_addresses = False
         library._finalized = True
         return library
 
@@ -150,6 +166,9 @@ class EntryLibrary(_UnoptimisedLibrary):
         own = {function.name for function in module.functions if not function.is_declaration}
         self._link_callees(module)
         module.link_in(rtsys.library._get_module_for_linking(), preserve=True)
+        missing = [function.name for function in module.functions if function.is_declaration and function.name.startswith("_ZN")]
+        if missing:
+            raise RuntimeError(f"{self.name} calls compiled functions that were not linked: {', '.join(missing)}")
         for function in module.functions:
             # Nobody else calls these copies, so that the optimiser may drop what it has inlined everywhere.
             if not function.is_declaration and function.name not in own:
@@ -186,7 +205,7 @@ class _InnerCacheImplementation(caching.CompileResultCacheImpl):  # type: ignore
     def reduce(self, result: Any) -> Any:
         """What is written for a compiled function."""
         *parts, _ = result._reduce()
-        known = [environment for environment in _environments_of(result.library._get_module_for_linking()) if environment.can_cache()]
+        known = [environment for environment in _environments_of(result.library._module_to_keep()) if environment.can_cache()]
         return (*parts, tuple(known))
 
     def rebuild(self, target_context: Any, payload: Any) -> Any:
