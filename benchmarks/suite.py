@@ -55,11 +55,6 @@ def _say_of(say: Callable[[str], None], group: str, text: str) -> None:
     say(f"{group}: {text}")
 
 
-def group_of(row: Row) -> str:
-    """The name of the group that measures a row; several markets of the engine are one group."""
-    return row.group.split()[0]
-
-
 @contextmanager
 def _progress(total: float) -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
     """What to tell the reader: a bar with the time left on a terminal, else a line for each piece of work."""
