@@ -11,10 +11,10 @@ from tests.backtest import frames
 
 # The third and the fourth have other indicators than the first two.
 STRATEGIES = [
-    bt.AdaptiveGrid(grid_spacing_k=0.5),
-    bt.AdaptiveGrid(grid_spacing_k=0.8),
-    bt.AdaptiveGrid(grid_spacing_k=0.8, atr_period=9),
-    bt.AdaptiveGrid(grid_spacing_k=0.8, kama_period=200),
+    bt.AdaptiveGrid(grid_spacing_k=2.0),
+    bt.AdaptiveGrid(grid_spacing_k=3.0),
+    bt.AdaptiveGrid(grid_spacing_k=3.0, atr_period=9),
+    bt.AdaptiveGrid(grid_spacing_k=3.0, kama_period=200),
 ]
 ORDER = (0, 1, 0, 2, 0, 3, 3, 1, 1, 2, 2, 2, 0)
 
