@@ -103,8 +103,10 @@ def align(markets: Sequence[Market] | Market) -> Aligned:
     count = int((max(market.end_time for market in listed) - begin) // timeframe.ms)
     time = begin + timeframe.ms * np.arange(count, dtype=np.int64)
     shape = (len(listed), count)
-    bars = np.full((len(listed), len(BAR_FIELDS), count), np.nan)
-    bars[:, -1] = 0.0
+    bars = np.empty((len(listed), len(BAR_FIELDS), count))
+    if any(len(market) < count for market in listed):
+        bars[:] = np.nan
+        bars[:, -1] = 0.0
     kinds = np.full(shape, ABSENT, np.int8)
     mark = np.full(shape, np.nan)
     offsets = np.zeros((len(listed), count + 1), np.int64)

@@ -165,7 +165,8 @@ def run_wallet(
         events, equity = machine.run(feed, indicators, start, stop)
     else:
         events, equity = run_in_pieces(machine, feed, indicators, start, stop, watch)
-    events["bar"] += begin
+    if begin:
+        events["bar"] += begin
     ledger = Ledger(
         feed.time[start:stop].copy(),
         begin + start,
@@ -232,7 +233,7 @@ def run(
             raise InputError(f"weights = {weights!r} is refused: one share above 0 for each of {count} markets, together at most 1")
     notes = warmup_notes(listed, strategy)
     groups = [(listed, shares)] if shared else [((market,), [share]) for market, share in zip(listed, shares, strict=True)]
-    if not shared:
+    if not shared and count > 1:
         align(listed)  # refuses repeated symbols and unlike timeframes before anything runs
     end = max(int(market.end_time) for market in listed)
     ledgers = []

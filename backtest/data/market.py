@@ -204,7 +204,8 @@ class Market:
         known, else its close.
         """
         bar = (self.funding_time - self.time[0] - 1) // self.timeframe.ms
-        offsets = np.searchsorted(bar, np.arange(len(self) + 1)).astype(np.int64)
+        # offsets[i] is how many lie in bars before i.
+        offsets = np.cumsum(np.bincount(bar + 1, minlength=len(self) + 1))[: len(self) + 1].astype(np.int64, copy=False)
         price = self.close if self.mark is None else np.where(np.isnan(self.mark), self.close, self.mark)
         return offsets, self.funding_rate, np.ascontiguousarray(price[bar])
 
