@@ -142,10 +142,10 @@ class _Trial:
         log, _ = machine.run(feed, indicators, self.start, last + 1)
         machine.states["time"] = feed.time[last + 1]
         machine.states["bar"] = last + 1
-        machine.row[:] = indicators[0, :, last]
+        machine.row[0] = indicators[0, :, last]
         records = (machine.accounts, machine.states, machine.instruments, machine.terms, machine.journals)
         kinds = np.full((1, 1), TRADED, np.int8)
-        machine.program.decide_once((machine.parameters, machine.memory, *records, kinds, np.zeros(1, np.int64), machine.row, 0, 0))
+        machine.program.decide_once((machine.parameters, machine.memory, *records, kinds, np.zeros(1, np.int64), machine.row[0], 0, 0))
         orders = np.zeros(8 * MAX_LOTS, wanted_dtype)
         return log, orders[: list_orders(machine.states, orders)]
 
