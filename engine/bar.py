@@ -3,11 +3,12 @@
 from engine.fills import close_lot, settle_when_flat
 from engine.journal import record_event
 from engine.liquidation import liquidate_account
-from engine.matching import begin_walk, high_comes_first, note_path_equity, walk_path, walk_phase, walk_quietly
+from engine.matching import high_comes_first, note_path_equity
 from engine.orders import cancel_all_orders, refresh_triggers
 from engine.positions import refresh_side
 from engine.records import ABSENT, DELISTED_LABEL, END_OF_RUN_LABEL, FUNDING_LABEL, GAP, TRADED
 from engine.valuation import account_equity, gross_notional, is_flat, maintenance
+from engine.walking import begin_walk, walk_path, walk_phase, walk_quietly
 from gridcore.compile import inlined_kernel, machine_kernel
 
 # Rows of a bars array.

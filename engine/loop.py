@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 
 from engine.bar import CLOSE, HIGH, LOW, OPEN, VOLUME, account_gross, after_walk, close_bar, exchange_single, exchange_together
+from engine.exits import write_all_exits
 from engine.journal import flush_events
-from engine.matching import walk_path, walk_quietly
 from engine.orders import refresh_triggers, write_all_rungs
-from engine.quoting import write_all_exits, write_planned_stops
 from engine.records import ABSENT, GAP, LOG_FULL, LONG, OK, SHORT, TRADED
 from engine.risk_gates import gates_after, gates_before, queue_closes
+from engine.stops import write_planned_stops
 from engine.valuation import account_equity, gross_notional, is_flat, unrealized
+from engine.walking import walk_path, walk_quietly
 from gridcore.compile import inlined_kernel, machine_kernel
 
 # Stands for a strategy's compiled decision in the two templates below (`gridcore.compile.kernel_with` puts it in).
@@ -87,6 +88,15 @@ def lay_rows(indicators, first, rows):
         column = indicators[field, first : first + rows.shape[0]]
         for j in range(column.size):
             rows[j, field] = column[j]
+
+
+@machine_kernel
+def write_everything(account, state, instrument, terms):
+    """Write every order that is quoted and not yet in its book, for somebody who looks at the books."""
+    write_planned_stops(account, state, instrument)
+    write_all_rungs(state, instrument, terms)
+    write_all_exits(account, state, instrument, terms)
+    refresh_triggers(state)
 
 
 def run_alone(arguments):
@@ -183,6 +193,7 @@ def run_alone(arguments):
                 account["status"] = LOG_FULL
                 return i + 1, cursor
             cursor = flush_events(journal, log, cursor)
+    write_everything(account, state, instrument, terms)
     return stop, cursor
 
 
@@ -259,6 +270,8 @@ def run_together(arguments):
                 account["status"] = LOG_FULL
                 return i + 1, cursor
             cursor = flush_events(journal, log, cursor)
+    for k in range(terms["instruments"]):
+        write_everything(account, states[k], instruments[k], terms)
     return stop, cursor
 
 
@@ -269,8 +282,4 @@ def decide_bar(arguments):
     terms = all_terms[0]
     if trades_on(account, states, terms) and ready_to_decide(account, states, instruments, terms, k, kinds, first_decisions, i):
         decide(parameters[k], row, account, states[k], instruments[k], terms, journals[0], memory[k])
-        # The caller looks at the books, so what the loop would write only when a bar comes near it is written now.
-        write_planned_stops(account, states[k], instruments[k])
-        write_all_rungs(states[k], instruments[k], terms)
-        write_all_exits(account, states[k], instruments[k], terms)
-        refresh_triggers(states[k])
+        write_everything(account, states[k], instruments[k], terms)

@@ -7,10 +7,10 @@ looks ahead: it knows the open time of the coming bar, and what has happened bef
 import numpy as np
 
 from engine.evaluation import Evaluation
+from engine.exits import close_at_market
 from engine.fills import stop_trading
 from engine.journal import record_event
 from engine.orders import cancel_all_orders, cancel_entries, refresh_triggers
-from engine.quoting import close_at_market
 from engine.records import (
     DAILY_LOSS_LABEL,
     DAILY_TARGET_LABEL,

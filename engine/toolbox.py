@@ -12,20 +12,11 @@ A decision is `decide(parameters, row, account, state, instrument, terms, memory
 Orders stay until they fill or are cancelled. Prices must be whole ticks (`floor_to`, `ceil_to`).
 """
 
+from engine.exits import close_at_market, place_take_profit
 from engine.orders import cancel_all_orders, cancel_book, cancel_entries, cancel_take_profits
-from engine.quoting import (
-    PAST_LIMIT,
-    PLACED,
-    TOO_SMALL,
-    close_at_market,
-    crosses,
-    place_bracket_entry,
-    place_entry,
-    place_stop,
-    place_stop_stages,
-    place_take_profit,
-)
+from engine.quoting import PAST_LIMIT, PLACED, TOO_SMALL, crosses, place_bracket_entry, place_entry
 from engine.records import LONG, MARKET_CLOSE_LABEL, SHORT
+from engine.stops import place_stop, place_stop_stages
 from gridcore.rounding import ceil_to, floor_to, tick_above, tick_below
 
 __all__ = [

@@ -212,8 +212,8 @@ def _ratio(part: float, whole: float) -> float:
 
 def _levels(result: Result) -> float:
     """Levels a side of the strategy's grid; NaN for a strategy that has no such parameter."""
-    strategy = result.strategy
-    levels = (vars(strategy) if isinstance(strategy, Parameters) else strategy_parameters(strategy)).get("grid_levels")
+    own = result.strategy
+    levels = (vars(own) if isinstance(own, Parameters) else strategy_parameters(own)).get("grid_levels")
     return float(levels) if isinstance(levels, (int, float)) else math.nan
 
 
@@ -356,7 +356,7 @@ def _from_states(result: Result) -> dict[str, float]:
         known = [float(memory[name]) for memory in result.memory if name in memory]
         return sum(known) if known else math.nan
 
-    values: dict[str, float] = {}
+    values = {name: total(name) for name in ("orders_placed", "entries_placed", "settlements", "gap_bars")}
     for side, word in enumerate(("longs", "shorts")):
         opened = float(sum(int(state["label_counts"][OPEN_LABEL + side, side]) for state in states))
         values[f"{word}_opened"] = opened
@@ -368,9 +368,7 @@ def _from_states(result: Result) -> dict[str, float]:
     values["profit_factor_exits"] = profit / loss if loss > 0.0 else (math.inf if profit > 0.0 else math.nan)
     fills = sum(events(label) for label in FILLS)
     values["funding_share"] = _ratio(total("funding"), profit)
-    values["orders_placed"] = total("orders_placed")
-    values["order_churn"] = _ratio(total("orders_placed"), fills)
-    values["entries_placed"] = total("entries_placed")
+    values["order_churn"] = _ratio(values["orders_placed"], fills)
     values["fill_rate"] = _ratio(total("entries_filled"), total("entries_placed"))
     values["rungs_wanted"] = total("wanted_rungs")
     values["rungs_dropped"] = _ratio(total("dropped_rungs"), total("wanted_rungs"))
@@ -385,8 +383,6 @@ def _from_states(result: Result) -> dict[str, float]:
     values["var_blocked_bars"] = remembered("var_blocked_bars")
     values["spacing_floor_share"] = _ratio(remembered("floor_bars"), remembered("decisions"))
     values["shortfall"] = float(sum(float(state["label_pnl"][SHORTFALL_LABEL].sum()) for state in states))
-    values["settlements"] = total("settlements")
-    values["gap_bars"] = total("gap_bars")
     return values
 
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.exits import close_at_market, place_take_profit
 from engine.loop import decide_bar, run_alone, run_together
 from engine.orders import cancel_entries, cancel_take_profits, refresh_triggers
 from engine.positions import arm_all_levels
-from engine.quoting import (
-    close_at_market,
-    entries_still_stand,
-    place_take_profit,
-    rest_nearest,
-    sum_up_rungs,
-)
+from engine.quoting import entries_still_stand, rest_nearest, sum_up_rungs
 from engine.records import LONG, RECENTER_LABEL, SHORT
 from gridcore.compile import inlined_kernel, kernel_with, machine_kernel
 from gridcore.constants import PRICE_TOLERANCE
