@@ -27,6 +27,7 @@ from engine.evaluation import Evaluation
 from engine.execution import Execution
 from engine.machine import Feed, InstrumentTerms, Machine
 from engine.records import ABSENT
+from engine.stepping import complete_books
 from gridcore.compile import is_warm, mark_warm
 
 
@@ -165,6 +166,7 @@ def run_wallet(
         events, equity = machine.run(feed, indicators, start, stop)
     else:
         events, equity = run_in_pieces(machine, feed, indicators, start, stop, watch)
+    complete_books(machine.accounts, machine.states, machine.instruments, machine.terms)
     if begin:
         events["bar"] += begin
     ledger = Ledger(

@@ -49,7 +49,10 @@ def ranked_exit_price(state, instrument, side, index, rank, close, least):
 
 @machine_kernel
 def write_next_exit(account, state, instrument, terms, side):
-    """Write the next of the ranked exits into its book. Its lot is the best that is worse than that of the one before."""
+    """Write the next of the ranked exits into its book. Its lot is the best that is worse than that of the one before.
+
+    Ranks go on in order because within a bar lots leave from the two ends alone: by an exit that was written, or by a stop.
+    """
     sign = 1.0 - 2.0 * side
     rank = state["next_exit"][side]
     for j in range(state["lot_count"][side] - 1, -1, -1):

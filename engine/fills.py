@@ -6,7 +6,7 @@ A fill may come from the simulated exchange or from a real one; it is applied by
 import numpy as np
 
 from engine.journal import note_level, record_event
-from engine.orders import cancel_all_orders, cancel_entries, refresh_triggers, write_rungs
+from engine.orders import cancel_all_orders, cancel_entries, sum_up_triggers, write_rungs
 from engine.positions import arm_all_levels, find_lot, insert_lot, refresh_side, remove_lot
 from engine.records import (
     ENTRY,
@@ -161,7 +161,8 @@ def stop_trading(account, states, terms):
     account["stopped"] = 1
     for j in range(terms["instruments"]):
         cancel_entries(states[j])
-        refresh_triggers(states[j])
+        # The other books stay as they are: an instrument may be in the middle of its walk.
+        sum_up_triggers(states[j], states[j]["tick_size"])
 
 
 @machine_kernel

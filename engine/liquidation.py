@@ -6,7 +6,7 @@ instruments and is done by `liquidate`.
 
 from engine.fills import finish_liquidation, liquidate_side
 from engine.records import LONG, SHORT
-from engine.valuation import excess, surely_above_maintenance
+from engine.valuation import clearly_above_maintenance, excess
 from gridcore.compile import inlined_kernel, machine_kernel
 from gridcore.margin import cross_breach_price, isolated_breach_price, isolated_excess
 
@@ -66,7 +66,7 @@ def breach_here(account, state, instrument, terms, rest, others_hold):
     if state["lot_count"][LONG] + state["lot_count"][SHORT] == 0 and not others_hold:
         return NO_BREACH
     wallet = account["wallet"] + rest
-    if surely_above_maintenance(wallet, state, instrument, state["mark"]) or excess(wallet, state, instrument, state["mark"]) > 0.0:
+    if clearly_above_maintenance(wallet, state, instrument, state["mark"]) or excess(wallet, state, instrument, state["mark"]) > 0.0:
         return NO_BREACH
     return ACCOUNT_BREACH
 
@@ -94,7 +94,7 @@ def breach_on_the_way(account, state, instrument, terms, rest, target):
     wallet = account["wallet"] + rest
     if state["lot_count"][LONG] + state["lot_count"][SHORT] == 0:
         return NO_BREACH
-    if surely_above_maintenance(wallet, state, instrument, target) or excess(wallet, state, instrument, target) > 0.0:
+    if clearly_above_maintenance(wallet, state, instrument, target) or excess(wallet, state, instrument, target) > 0.0:
         return NO_BREACH
     state["mark"] = cross_breach_price(
         start,

@@ -193,7 +193,6 @@ def run_alone(arguments):
                 account["status"] = LOG_FULL
                 return i + 1, cursor
             cursor = flush_events(journal, log, cursor)
-    write_everything(account, state, instrument, terms)
     return stop, cursor
 
 
@@ -270,8 +269,6 @@ def run_together(arguments):
                 account["status"] = LOG_FULL
                 return i + 1, cursor
             cursor = flush_events(journal, log, cursor)
-    for k in range(terms["instruments"]):
-        write_everything(account, states[k], instruments[k], terms)
     return stop, cursor
 
 

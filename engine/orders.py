@@ -101,13 +101,15 @@ def write_rungs(state, instrument, terms, side, stop):
     """Write a ladder's rungs from `next_rung` to `stop - 1` into their book; their sizes and limits were tested when they were quoted."""
     book = 2 * ENTRY + side
     orders = state["orders"]
-    direction = 2.0 * side - 1.0
+    sign = 1.0 - 2.0 * side
+    beyond = -sign * terms["through"] * instrument["tick_size"]
+    scale = 1.0 - sign * terms["through_fraction"]
     place = state["order_count"][book]
     order_id = state["next_order_id"]
     for level in range(state["next_rung"][side], stop):
         if state["armed"][side, level] == 1:
             price = state["rung_price"][side, level]
-            trigger = limit_trigger(terms, instrument, price, direction)
+            trigger = price * scale + beyond
             write_order(orders[book, place], order_id, trigger, price, state["rung_qty"][side, level], -1, level, side)
             come_nearer(state, book, trigger)
             place += 1
@@ -135,7 +137,8 @@ def cancel_book(state, book):
     state["head"][book] = 0
     if state["attached_count"] == 0:
         state["order_count"][book] = 0
-        state["near"][book] = np.inf * met_by_rising(book)
+        if book < MARKET_BOOK:
+            state["near"][book] = np.inf * met_by_rising(book)
         return
     keep_attached(state, book)
 
@@ -151,7 +154,8 @@ def keep_attached(state, book):
                 copy_order(orders[book, j], orders[book, kept])
             kept += 1
     state["order_count"][book] = kept
-    next_living(state, book, 0)
+    if book < MARKET_BOOK:
+        next_living(state, book, 0)
 
 
 @machine_kernel
@@ -204,8 +208,11 @@ def planned_edge(state, side, tick):
     sign = 1.0 - 2.0 * side
     if state["planned_lots"][side] == 0:
         return -sign * np.inf
+    distance = state["planned_distance"][side]
+    if state["planned_fired"][side] == 1:
+        distance *= 1.5
     # Rounding moves a stop away from the average; the tick more leaves room for binary fractions.
-    return state["planned_average"][side] - sign * (state["planned_distance"][side] - tick)
+    return state["planned_average"][side] - sign * (distance - tick)
 
 
 @inlined_kernel

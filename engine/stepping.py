@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.bar import CLOSE, VOLUME, account_gross, close_at_last, close_bar, settle_funding
 from engine.fills import apply_fill
-from engine.loop import exchange_bar
+from engine.loop import exchange_bar, write_everything
 from engine.matching import exit_qty, keep_waiting
 from engine.orders import place_own_exits, refresh_triggers
 from engine.records import (
@@ -94,6 +94,13 @@ def copy_states(states, source, target):
         for book in range(BOOKS):
             first = ORDERS_WORD + book * MAX_LOTS * ORDER_WORDS
             copy_words(source[k], target[k], first, first + state["order_count"][book] * ORDER_WORDS)
+
+
+@entry_kernel
+def complete_books(accounts, states, instruments, all_terms):
+    """Write every order that is quoted and not yet in its book, for somebody who looks at the books."""
+    for k in range(states.shape[0]):
+        write_everything(accounts[0], states[k], instruments[k], all_terms[0])
 
 
 @entry_kernel

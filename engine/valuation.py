@@ -4,6 +4,9 @@ from engine.records import LONG, SHORT
 from gridcore.compile import inlined_kernel, machine_kernel
 from gridcore.margin import cross_excess, maintenance_margin
 
+# Share of wallet and cost within which the sum of binary fractions surely stays.
+CLEAR = 1e-9
+
 
 @inlined_kernel
 def unrealized(state, instrument, price):
@@ -86,6 +89,13 @@ def surely_above_maintenance(wallet, state, instrument, price):
     short_qty = state["qty"][SHORT]
     slope = scale * ((long_qty - short_qty) - instrument["top_rate"] * (long_qty + short_qty))
     return wallet - scale * (state["cost"][LONG] - state["cost"][SHORT]) + slope * price > 0.0
+
+
+@inlined_kernel
+def clearly_above_maintenance(wallet, state, instrument, price):
+    """The same with room for binary fractions, so that the tiers decide every close case."""
+    room = CLEAR * (abs(wallet) + instrument["multiplier"] * (state["cost"][LONG] + state["cost"][SHORT]))
+    return surely_above_maintenance(wallet - room, state, instrument, price)
 
 
 @inlined_kernel

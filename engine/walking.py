@@ -74,7 +74,14 @@ def nothing_can_happen(account, state, instrument, terms, high, low):
 def walk_quietly(account, state, instrument, terms, open_, high, low, close):
     """Pass a (sub-)bar of a wallet with a single instrument in which nothing can happen. Returns 0 when something may."""
     if not nothing_can_happen(account, state, instrument, terms, high, low):
-        return 0
+        tick = instrument["tick_size"]
+        if low > planned_edge(state, 0, tick) and high < planned_edge(state, 1, tick):
+            return 0
+        # It came near a planned stop and may still miss it: once written, the stop tells.
+        write_planned_stops(account, state, instrument)
+        sum_up_triggers(state, tick)
+        if not nothing_can_happen(account, state, instrument, terms, high, low):
+            return 0
     if state["lot_count"][0] + state["lot_count"][1] > 0:
         at_high = account["wallet"] + unrealized(state, instrument, high)
         at_low = account["wallet"] + unrealized(state, instrument, low)

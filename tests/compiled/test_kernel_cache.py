@@ -30,7 +30,8 @@ def twice(close):
     return 2.0 * average_true_range(close + 1.0, close - 1.0, close, 3)[-1] + np.sqrt(np.zeros(3)).sum()
 
 stats = average_true_range.stats
-print(json.dumps([first, called, round(value, 9), round(twice(close), 9), sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
+values = [round(value, 9), round(twice(close), 9)]
+print(json.dumps([first, called, *values, sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
 """
 
 # A numba without the inner parts that reading alone needs.

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.machine import Feed, Machine
 from engine.records import ENTRY, GAP, LABELS, OK, TRADED
+from engine.stepping import complete_books
 from tests.agreement.compiled import feed_of, machine_of
 
 SIGN = (1.0, -1.0)
@@ -171,6 +172,7 @@ class CheckedRun:
     def _check_limits(self, i: int, before: dict[str, Any], log: np.ndarray) -> None:
         """Entries that were quoted for this bar, filled in it or resting still, kept within every limit when they were quoted."""
         machine, ended = self.machine, {"LIQUIDATION", "SHORTFALL", "DELISTED"}
+        complete_books(machine.accounts, machine.states, machine.instruments, machine.terms)
         if ended & {LABELS[label] for label in log["label"]}:
             return  # orders were cancelled in the bar
         leverage = self.account["leverage"]
